@@ -1,0 +1,19 @@
+"""Names of things. Each id is random, says its kind in front, and carries no personal data."""
+
+import secrets
+from typing import NewType
+
+MeetingId = NewType("MeetingId", str)  # m_...
+ParticipantId = NewType("ParticipantId", str)  # p_...: one person's place in one meeting
+PersonId = NewType("PersonId", str)  # per_...: the pseudonym the audit log knows
+StaffId = NewType("StaffId", str)  # st_...: pseudonym of a staff member
+SystemId = NewType("SystemId", str)  # sys_...: a connected system with a key of its own
+RoomName = NewType("RoomName", str)  # literal room name, lower case letters and digits
+
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no 0/o, 1/l/i: ids get read out on the phone
+_LENGTH = 20  # 20 signs of 31: 99 bits, nobody guesses one
+
+
+def new_id(prefix: str) -> str:
+    """Return a fresh random id such as m_7q..., 99 bits of randomness."""
+    return f"{prefix}_" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
