@@ -1,0 +1,1 @@
+"""What the stand-ins share: page headers, languages, looks, and how a test starts one."""
