@@ -1,0 +1,1 @@
+"""What we talk to: databases, files, keys, the bridge."""

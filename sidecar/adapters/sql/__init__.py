@@ -1,0 +1,1 @@
+"""The SQL stores: meetings and people, each a database of its own."""

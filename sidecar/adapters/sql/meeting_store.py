@@ -1,0 +1,250 @@
+"""The `meetings` store: meetings, places, chat, announcements and what waits to be delivered."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from sidecar.adapters.sql.codec import from_json, to_json
+from sidecar.adapters.sql.database import Database
+from sidecar.domain.clock import to_text
+from sidecar.domain.errors import ConflictError, NotFoundError
+from sidecar.domain.ids import MeetingId, ParticipantId, StaffId
+from sidecar.domain.meetings import ChatLine, Meeting, MeetingState, Participant
+from sidecar.services.ports import Announcement, Errand
+
+T = TypeVar("T")
+
+_FORGET_SPENT = timedelta(hours=1)  # a token is refused as expired long before this
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE meetings (
+      id TEXT PRIMARY KEY, state TEXT NOT NULL, adviser TEXT, starts_at TEXT NOT NULL, ends_at TEXT NOT NULL,
+      version INTEGER NOT NULL, body TEXT NOT NULL);
+    CREATE INDEX meetings_by_time ON meetings (starts_at);
+    CREATE INDEX meetings_by_state ON meetings (state, starts_at);
+    CREATE TABLE participants (
+      id TEXT PRIMARY KEY, meeting TEXT NOT NULL REFERENCES meetings (id), link_digest TEXT,
+      version INTEGER NOT NULL, body TEXT NOT NULL);
+    CREATE INDEX participants_by_meeting ON participants (meeting);
+    CREATE UNIQUE INDEX participants_by_link ON participants (link_digest) WHERE link_digest <> '';
+    CREATE TABLE spent_tokens (jti TEXT PRIMARY KEY, expires_at TEXT NOT NULL);
+    CREATE TABLE chat (id TEXT PRIMARY KEY, meeting TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL);
+    CREATE INDEX chat_by_meeting ON chat (meeting, at);
+    CREATE TABLE announcements (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, meeting TEXT, at TEXT NOT NULL,
+      body TEXT NOT NULL);
+    CREATE TABLE errands (
+      id TEXT PRIMARY KEY, kind TEXT NOT NULL, meeting TEXT, due_at TEXT NOT NULL, attempts INTEGER NOT NULL,
+      state TEXT NOT NULL, body TEXT NOT NULL);
+    CREATE INDEX errands_due ON errands (state, due_at);
+    CREATE TABLE message_templates (
+      brand TEXT NOT NULL, language TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
+      PRIMARY KEY (brand, language, key))
+    """,
+)
+
+
+class SqlMeetingTx:
+    """What an act may do to the meetings store, inside its transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def add_meeting(self, meeting: Meeting) -> None:
+        self._db.execute(
+            "INSERT INTO meetings VALUES (?,?,?,?,?,?,?)",
+            (
+                meeting.id,
+                meeting.state,
+                meeting.adviser,
+                to_text(meeting.starts_at),
+                to_text(meeting.ends_at),
+                meeting.version,
+                to_json(meeting),
+            ),
+        )
+
+    def save_meeting(self, meeting: Meeting) -> Meeting:
+        """Store a changed meeting. Raises ConflictError when somebody changed it since it was read."""
+        saved = replace(meeting, version=meeting.version + 1)
+        done = self._db.execute(
+            "UPDATE meetings SET state=?, adviser=?, starts_at=?, ends_at=?, version=?, body=?"
+            " WHERE id=? AND version=?",
+            (
+                saved.state,
+                saved.adviser,
+                to_text(saved.starts_at),
+                to_text(saved.ends_at),
+                saved.version,
+                to_json(saved),
+                meeting.id,
+                meeting.version,
+            ),
+        )
+        if done.rowcount != 1:
+            raise ConflictError("The meeting was changed by somebody else in the meantime.")
+        return saved
+
+    def add_participant(self, participant: Participant) -> None:
+        self._db.execute(
+            "INSERT INTO participants VALUES (?,?,?,?,?)",
+            (
+                participant.id,
+                participant.meeting,
+                participant.link_digest,
+                participant.version,
+                to_json(participant),
+            ),
+        )
+
+    def save_participant(self, participant: Participant) -> Participant:
+        """Store a changed place. Raises ConflictError when it was changed since it was read."""
+        saved = replace(participant, version=participant.version + 1)
+        done = self._db.execute(
+            "UPDATE participants SET link_digest=?, version=?, body=? WHERE id=? AND version=?",
+            (saved.link_digest, saved.version, to_json(saved), participant.id, participant.version),
+        )
+        if done.rowcount != 1:
+            raise ConflictError("This place in the meeting was changed by somebody else in the meantime.")
+        return saved
+
+    def spend_token(self, jti: str, *, expires_at: datetime, now: datetime) -> None:
+        """Mark a join token as used. Raises ConflictError when it was used before."""
+        self._db.execute("DELETE FROM spent_tokens WHERE expires_at < ?", (to_text(now - _FORGET_SPENT),))
+        try:
+            self._db.execute("INSERT INTO spent_tokens VALUES (?,?)", (jti, to_text(expires_at)))
+        except sqlite3.IntegrityError as error:
+            raise ConflictError("This join token was used before.") from error
+
+    def add_chat(self, line: ChatLine) -> None:
+        self._db.execute("INSERT INTO chat VALUES (?,?,?,?)", (line.id, line.meeting, to_text(line.at), to_json(line)))
+
+    def announce(self, announcement: Announcement) -> None:
+        self._db.execute(
+            "INSERT INTO announcements (kind, meeting, at, body) VALUES (?,?,?,?)",
+            (announcement.kind, announcement.meeting, to_text(announcement.at), to_json(announcement)),
+        )
+
+    def add_errand(self, errand: Errand) -> None:
+        self._db.execute(
+            "INSERT OR IGNORE INTO errands VALUES (?,?,?,?,?,?,?)",
+            (
+                errand.id,
+                errand.kind,
+                errand.meeting,
+                to_text(errand.due_at),
+                errand.attempts,
+                errand.state,
+                to_json(errand),
+            ),
+        )
+
+    def save_errand(self, errand: Errand) -> None:
+        self._db.execute(
+            "UPDATE errands SET due_at=?, attempts=?, state=?, body=? WHERE id=?",
+            (to_text(errand.due_at), errand.attempts, errand.state, to_json(errand), errand.id),
+        )
+
+    def drop_waiting_errands(self, meeting: MeetingId) -> None:
+        self._db.execute("DELETE FROM errands WHERE meeting=? AND state='waiting'", (meeting,))
+
+    def put_template(self, *, brand: str, language: str, key: str, body: str) -> None:
+        self._db.execute(
+            "INSERT INTO message_templates VALUES (?,?,?,?)"
+            " ON CONFLICT (brand, language, key) DO UPDATE SET body=excluded.body",
+            (brand, language, key, body),
+        )
+
+    def drop_template(self, *, brand: str, language: str, key: str) -> None:
+        self._db.execute("DELETE FROM message_templates WHERE brand=? AND language=? AND key=?", (brand, language, key))
+
+
+class SqlMeetingStore:
+    """The meetings store on SQLite. Reads see what is committed; `write` is durable when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = Database(path, _MIGRATIONS)
+
+    def write(self, effect: Callable[[SqlMeetingTx], T]) -> T:
+        return self._db.write(lambda connection: effect(SqlMeetingTx(connection)))
+
+    def get(self, meeting: MeetingId) -> Meeting:
+        row = self._db.read_one("SELECT body FROM meetings WHERE id=?", meeting)
+        if row is None:
+            raise NotFoundError("There is no such meeting.")
+        return from_json(Meeting, row["body"])
+
+    def participant(self, participant: ParticipantId) -> Participant:
+        row = self._db.read_one("SELECT body FROM participants WHERE id=?", participant)
+        if row is None:
+            raise NotFoundError("There is no such place in a meeting.")
+        return from_json(Participant, row["body"])
+
+    def participants(self, meeting: MeetingId) -> list[Participant]:
+        rows = self._db.read("SELECT body FROM participants WHERE meeting=? ORDER BY rowid", meeting)
+        return [from_json(Participant, row["body"]) for row in rows]
+
+    def find_by_link(self, link_digest: str) -> Participant | None:
+        row = self._db.read_one("SELECT body FROM participants WHERE link_digest=?", link_digest)
+        return from_json(Participant, row["body"]) if row and link_digest else None
+
+    def between(self, start: datetime, end: datetime, *, adviser: StaffId | None = None) -> list[Meeting]:
+        """Return the meetings that start in [start, end), the adviser's own when one is named."""
+        sql = "SELECT body FROM meetings WHERE starts_at>=? AND starts_at<?"
+        args: list[object] = [to_text(start), to_text(end)]
+        if adviser is not None:
+            sql += " AND adviser=?"
+            args.append(adviser)
+        return [from_json(Meeting, row["body"]) for row in self._db.read(sql + " ORDER BY starts_at", *args)]
+
+    def in_states(self, states: Sequence[MeetingState], *, limit: int = 500) -> list[Meeting]:
+        marks = ",".join("?" * len(states))
+        rows = self._db.read(
+            f"SELECT body FROM meetings WHERE state IN ({marks}) ORDER BY starts_at DESC LIMIT ?",  # noqa: S608
+            *states,
+            limit,
+        )
+        return [from_json(Meeting, row["body"]) for row in rows]
+
+    def chat(self, meeting: MeetingId) -> list[ChatLine]:
+        rows = self._db.read("SELECT body FROM chat WHERE meeting=? ORDER BY at, id", meeting)
+        return [from_json(ChatLine, row["body"]) for row in rows]
+
+    def announcements_after(self, number: int, *, limit: int = 500) -> list[tuple[int, Announcement]]:
+        rows = self._db.read(
+            "SELECT number, body FROM announcements WHERE number>? ORDER BY number LIMIT ?", number, limit
+        )
+        return [(row["number"], from_json(Announcement, row["body"])) for row in rows]
+
+    def last_announcement(self) -> int:
+        row = self._db.read_one("SELECT max(number) AS number FROM announcements")
+        return int(row["number"] or 0) if row else 0
+
+    def due_errands(self, now: datetime, *, limit: int = 50) -> list[Errand]:
+        rows = self._db.read(
+            "SELECT body FROM errands WHERE state='waiting' AND due_at<=? ORDER BY due_at LIMIT ?",
+            to_text(now),
+            limit,
+        )
+        return [from_json(Errand, row["body"]) for row in rows]
+
+    def errands(self, meeting: MeetingId) -> list[Errand]:
+        rows = self._db.read("SELECT body FROM errands WHERE meeting=? ORDER BY due_at", meeting)
+        return [from_json(Errand, row["body"]) for row in rows]
+
+    def get_errand(self, errand: str) -> Errand:
+        row = self._db.read_one("SELECT body FROM errands WHERE id=?", errand)
+        if row is None:
+            raise NotFoundError("There is no such delivery.")
+        return from_json(Errand, row["body"])
+
+    def templates(self, brand: str) -> dict[tuple[str, str], str]:
+        rows = self._db.read("SELECT language, key, body FROM message_templates WHERE brand=?", brand)
+        return {(row["language"], row["key"]): row["body"] for row in rows}
+
+    def is_healthy(self) -> bool:
+        return self._db.read_one("SELECT 1 AS one") is not None

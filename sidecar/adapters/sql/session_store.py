@@ -1,0 +1,57 @@
+"""Web sessions on the server, sealed, under the digest of their id: a stolen file opens no session."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sidecar.adapters.sealing import UnsealError, seal, unseal
+from sidecar.adapters.sql.database import Database
+from sidecar.domain.clock import to_text
+
+_MIGRATIONS = ("CREATE TABLE web_sessions (id TEXT PRIMARY KEY, expires_at TEXT NOT NULL, sealed BLOB NOT NULL)",)
+
+
+class SqlSessionStore:
+    """Sessions for one branch's web process. key: 32 bytes, seals the bodies."""
+
+    def __init__(self, path: Path, *, key: bytes) -> None:
+        self._db = Database(path, _MIGRATIONS)
+        self._key = key
+
+    def get(self, session_id: str, *, now: datetime) -> dict[str, Any] | None:
+        digest = _digest(session_id)
+        row = self._db.read_one("SELECT sealed FROM web_sessions WHERE id=? AND expires_at>?", digest, to_text(now))
+        if row is None:
+            return None
+        try:
+            body: dict[str, Any] = json.loads(unseal(self._key, row["sealed"], purpose=f"session:{digest}"))
+        except UnsealError:
+            return None  # the key was rotated: the session is over
+        return body
+
+    def put(self, session_id: str, body: Mapping[str, Any], *, expires_at: datetime) -> None:
+        digest = _digest(session_id)
+        sealed = seal(self._key, json.dumps(body).encode(), purpose=f"session:{digest}")
+
+        def effect(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO web_sessions VALUES (?,?,?)"
+                " ON CONFLICT (id) DO UPDATE SET expires_at=excluded.expires_at, sealed=excluded.sealed",
+                (digest, to_text(expires_at), sealed),
+            )
+
+        self._db.write(effect)
+
+    def drop(self, session_id: str) -> None:
+        self._db.write(lambda c: c.execute("DELETE FROM web_sessions WHERE id=?", (_digest(session_id),)))
+
+    def drop_expired(self, now: datetime) -> None:
+        self._db.write(lambda c: c.execute("DELETE FROM web_sessions WHERE expires_at<=?", (to_text(now),)))
+
+
+def _digest(session_id: str) -> str:
+    return hashlib.sha256(session_id.encode()).hexdigest()

@@ -1,0 +1,322 @@
+"""The composition root: settings in, wired services out. Nothing else knows which adapter stands behind a port."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sidecar.adapters.api_keys import ApiKeys
+from sidecar.adapters.audit_files import FileAuditLog
+from sidecar.adapters.bridge import BridgeConference
+from sidecar.adapters.file_objects import FileObjects
+from sidecar.adapters.i18n import Catalogue, own_catalogue
+from sidecar.adapters.key_files import KeyRing
+from sidecar.adapters.message_words import TemplateWords
+from sidecar.adapters.policy_files import SHIPPED, load_policy
+from sidecar.adapters.ring_signer import RingSigner
+from sidecar.adapters.sql.meeting_store import SqlMeetingStore
+from sidecar.adapters.sql.people_store import SqlPeopleStore
+from sidecar.adapters.sql.session_store import SqlSessionStore
+from sidecar.domain.audit import KINDS, AuditLog, VerifyingKey, kinds_with
+from sidecar.domain.clock import utc_now
+from sidecar.domain.control_tokens import SeenIds, verify_control_token
+from sidecar.domain.errors import ConfigurationError
+from sidecar.domain.evidence import MeetingSummary, evidence_of
+from sidecar.domain.meetings import Meeting, MeetingState, Participant
+from sidecar.domain.opening_hours import OpeningHours, read_opening_hours
+from sidecar.domain.policy import Policy
+from sidecar.domain.tokens import VerifiedJoin, verify_join_token
+from sidecar.domain.verify_evidence import verify
+from sidecar.plugin_manager import PluginManager
+from sidecar.services.acts import Acts
+from sidecar.services.admission import Admission, TokenSettings
+from sidecar.services.arrival import Arrival
+from sidecar.services.booking import Booking
+from sidecar.services.chores import Chores
+from sidecar.services.journals import Journals
+from sidecar.services.links import Links
+from sidecar.services.messages import Messages
+from sidecar.services.on_demand import OnDemand
+from sidecar.services.ports import Conference, StaffSignIn
+from sidecar.services.room import Room
+from sidecar.services.staff import Staff
+from sidecar.settings import Brand, Settings
+
+_EVENT_MEMORY = timedelta(hours=1)  # a bridge repeats an event for minutes at the most
+_EVENTS_REMEMBERED = 1_000_000  # an hour of a bridge far busier than one machine can be
+
+
+@dataclass
+class Services:
+    """Everything the edges (web, worker, command line) call."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    policy: Policy
+    catalogue: Catalogue
+    brands: Mapping[str, Brand]
+    ring: KeyRing
+    audit: AuditLog
+    meetings: SqlMeetingStore
+    people: SqlPeopleStore
+    sessions: SqlSessionStore
+    objects: FileObjects
+    api_keys: ApiKeys
+    plugins: PluginManager
+    conference: Conference
+    acts: Acts
+    links: Links
+    booking: Booking
+    arrival: Arrival
+    admission: Admission
+    room: Room
+    staff: Staff
+    on_demand: OnDemand
+    messages: Messages
+    journals: Journals
+    chores: Chores
+
+    @cached_property
+    def staff_sign_in(self) -> StaffSignIn | None:
+        name = self.settings.staff.provider
+        return self.plugins.staff_sign_in(name) if name else None
+
+    @cached_property
+    def seen_control_ids(self) -> SeenIds:
+        return SeenIds()
+
+    @cached_property
+    def seen_bridge_events(self) -> SeenIds:
+        return SeenIds(capacity=_EVENTS_REMEMBERED)
+
+    def brand_of_host(self, host: str) -> Brand:
+        """Return the brand of a request's Host header, the first one for a host nobody claimed."""
+        for brand in self.brands.values():
+            if brand.host == host:
+                return brand
+        return next(iter(self.brands.values()))
+
+    def hours(self, brand: str) -> OpeningHours:
+        found = self.brands[brand]
+        return read_opening_hours(found.opening_hours, zone=found.time_zone)
+
+    def verify_join(self, unverified_token: str, room: str) -> VerifiedJoin:
+        """Return a join token's claims, checked strictly for this room."""
+        tokens = self.settings.tokens
+        return verify_join_token(
+            unverified_token,
+            jwks=self.ring.jwks("join"),
+            algorithm=tokens.algorithm.value,
+            expected_issuer=tokens.issuer,
+            expected_audience=tokens.audience,
+            expected_room=room,
+            now=self.clock(),
+        )
+
+    def verify_bridge(self, *, unverified_token: str, method: str, path: str, body: bytes) -> None:
+        """Raise TokenRefusedError unless the bridge itself sent this very request, once."""
+        bridge = self.settings.bridge
+        verify_control_token(
+            unverified_token,
+            jwks=self.ring.jwks("control"),
+            expected_issuer=bridge.audience,
+            expected_audience=bridge.events_audience,
+            method=method,
+            path=path,
+            body=body,
+            now=self.clock(),
+            seen=self.seen_control_ids,
+        )
+
+    def is_new_event(self, event_id: str) -> bool:
+        """Say whether a bridge event comes for the first time."""
+        now = self.clock()
+        return self.seen_bridge_events.spend(event_id, until=now + _EVENT_MEMORY, now=now)
+
+    def integrations_used(self) -> list[dict[str, Any]]:
+        """Return which plugins meetings really used, and how often: read from the log, kept by nobody."""
+        found: dict[str, dict[str, Any]] = {}
+        for entry in self.audit.read_all():
+            if entry.record.kind == "plugin.used":
+                name = str(entry.record.data.get("plugin"))
+                row = found.setdefault(name, {"plugin": name, "times": 0, "meetings": set()})
+                row["times"] += 1
+                row["meetings"].add(entry.record.meeting)
+                row["last_at"] = entry.record.at.isoformat()
+        return [row | {"meetings": len(row["meetings"])} for _, row in sorted(found.items())]
+
+    def integration_register(self) -> list[dict[str, Any]]:
+        return [_plain(asdict(entry)) for entry in self.plugins.register()]
+
+    def check_evidence(self, data: bytes) -> dict[str, Any]:
+        """Return what the stand-alone verifier says of a file, with this log's key as the trusted one."""
+        report = verify(data, fingerprints=frozenset(self.evidence_fingerprints()))
+        return {
+            "holds": report.genuine,
+            "entries": report.entries,
+            "first_bad": report.first_bad,
+            "lines": list(report.lines),
+        }
+
+    def evidence_fingerprints(self) -> list[str]:
+        """Return the fingerprints the bank publishes: whoever holds an evidence file compares with these."""
+        return sorted({_verifying_key(self.ring, p, self.settings).fingerprint for p in ("audit", "evidence")})
+
+
+def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:
+    """Wire the product for these settings. Raises ConfigurationError with one line that says what to change."""
+    data = settings.stores.data_dir
+    ring = KeyRing.open(settings.keys.directory, algorithms={"join": settings.tokens.algorithm.value}, clock=clock)
+    brands = {brand.id: brand for brand in settings.brands}
+    plugins = PluginManager.load(
+        enabled=settings.plugins.enabled,
+        approvals=settings.plugins.approvals,
+        tables=settings.plugins.tables,
+        clock=clock,
+        secret=ring.secret,
+    )
+    policy = load_policy(settings.policy.directory or SHIPPED, plugin_permissions=plugins.permissions())
+    catalogue = own_catalogue()
+    for name, texts in plugins.texts_by_plugin().items():
+        catalogue = catalogue.with_texts(texts, owner=name)
+    origin = f"{next(iter(brands))}/{settings.stores.region}"
+    audit = FileAuditLog(
+        data / "audit",
+        RingSigner(ring, "audit", name=f"{origin}/log"),
+        origin=origin,
+        kinds=kinds_with({kind: kind for kind in plugins.audit_kinds()}) if plugins.audit_kinds() else KINDS,
+        create=not (data / "audit").exists(),
+    )
+    kek = ring.secret(f"kek.{settings.keys.region or settings.stores.region}")
+    meetings = SqlMeetingStore(data / "meetings.sqlite")
+    people = SqlPeopleStore(data / "people.sqlite", kek=kek, index_key=ring.secret("people-index"))
+    objects = FileObjects(data / "objects", kek=kek)
+    conference = BridgeConference(
+        url=settings.bridge.url,
+        issuer=settings.bridge.events_audience,
+        audience=settings.bridge.audience,
+        control_key=lambda: ring.signing_key("control"),
+        clock=clock,
+    )
+    acts = Acts(audit, meetings)
+    links = Links(ring.secret("links"))
+    core: dict[str, Any] = {"acts": acts, "meetings": meetings, "policy": policy, "clock": clock}
+    region_for = _region_for(settings)
+    booking = Booking(**core, people=people, links=links, region_for=region_for, link_channels=_link_channels(settings))
+    arrival = Arrival(**core, people=people, objects=objects, extensions=plugins, links=links)
+    admission = Admission(
+        **core,
+        people=people,
+        extensions=plugins,
+        join_key=lambda: ring.signing_key("join"),
+        tokens=TokenSettings(settings.tokens.issuer, settings.tokens.audience, settings.tokens.join_ttl),
+    )
+    room = Room(**core, admission=admission, booking=booking, conference=conference)
+    messages = Messages(
+        **core,
+        people=people,
+        extensions=plugins,
+        links=links,
+        words=TemplateWords(meetings, lambda: catalogue),
+        brand=brands.__getitem__,
+    )
+    journals = Journals(
+        **core,
+        audit=audit,
+        people=people,
+        build_evidence=lambda meeting, places: _evidence(settings, ring, audit, policy, clock(), meeting, places),
+    )
+    return Services(
+        settings=settings,
+        clock=clock,
+        policy=policy,
+        catalogue=catalogue,
+        brands=brands,
+        ring=ring,
+        audit=audit,
+        meetings=meetings,
+        people=people,
+        sessions=SqlSessionStore(data / "sessions.sqlite", key=ring.secret("sessions")),
+        objects=objects,
+        api_keys=ApiKeys(settings.api.keys_file or data / "api-keys.json"),
+        plugins=plugins,
+        conference=conference,
+        acts=acts,
+        links=links,
+        booking=booking,
+        arrival=arrival,
+        admission=admission,
+        room=room,
+        staff=Staff(**core, people=people),
+        on_demand=OnDemand(
+            **core,
+            hours=lambda brand: read_opening_hours(brands[brand].opening_hours, zone=brands[brand].time_zone),
+            region_for=region_for,
+        ),
+        messages=messages,
+        journals=journals,
+        chores=Chores(acts=acts, audit=audit, meetings=meetings, messages=messages, room=room, clock=clock),
+    )
+
+
+def _region_for(settings: Settings) -> Callable[[str], str]:
+    def region(country: str) -> str:
+        found = settings.stores.domiciles.get(country)
+        if found is None:
+            raise ConfigurationError(f"stores.domiciles names no region for customers in {country}.")
+        return found
+
+    return region
+
+
+def _link_channels(settings: Settings) -> Sequence[str]:
+    """Return the ways a link may take, in order. An SMS never carries one: the code goes there."""
+    return [channel for channel in settings.notifications.order if channel != "sms"]
+
+
+def _verifying_key(ring: KeyRing, purpose: Any, settings: Settings) -> VerifyingKey:
+    origin = f"{settings.brands[0].id}/{settings.stores.region}"
+    name = f"{origin}/{'log' if purpose == 'audit' else 'evidence'}"
+    return VerifyingKey.of(RingSigner(ring, purpose, name=name))
+
+
+def _evidence(
+    settings: Settings,
+    ring: KeyRing,
+    audit: AuditLog,
+    policy: Policy,
+    now: datetime,
+    meeting: Meeting,
+    places: Sequence[Participant],
+) -> bytes:
+    meeting_type = policy.type(meeting.type_ref)
+    outcome = {MeetingState.ENDED: "ended as planned", MeetingState.OPEN: "still running"}
+    return evidence_of(
+        audit,
+        summary=MeetingSummary(
+            meeting=meeting.id,
+            title=meeting_type.title["en"],
+            brand=settings.brand(meeting.brand).name,
+            band=meeting_type.band.value,
+            policy_ref=meeting.type_ref,
+            started_at=meeting.opened_at,
+            ended_at=meeting.ended_at,
+            outcome=outcome.get(meeting.state, meeting.state.value),
+            stored_in=meeting.region,
+            delete_after=meeting.retain_until.date().isoformat(),
+        ),
+        policy_text=meeting_type.source_text,
+        log_key=_verifying_key(ring, "audit", settings),
+        signer=RingSigner(ring, "evidence", name=_verifying_key(ring, "evidence", settings).name),
+        now=now,
+        published_at=f"{settings.brand(meeting.brand).url}/evidence",
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | frozenset):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,168 @@
+"""How much a participant can take: an estimate of its way down from when packets left and arrived.
+
+The client's transport feedback says when each packet arrived. Packets that wait in a queue arrive later and
+later: then the rate goes below what really got through. Nothing waits and nothing is lost: the rate may grow.
+Clients without transport feedback report REMB instead, and a falling REMB counts as congestion.
+
+Pure arithmetic on values; `Downlink` is told the time. Rates are bits a second.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidecar.bridge.transport_cc import Delivery
+
+START_BPS = 3_000_000  # 1080p at once on a good path; congestion shows within half a second on a bad one
+MAX_BPS = 12_000_000
+MIN_BPS = 40_000  # one voice
+SOUND_ONLY_BPS = 120_000  # below this a picture is worse than none, and costs the voice its place
+PROBE_BPS = 220_000
+MIN_VIDEO_BPS = 150_000  # a camera below this shows nothing of use
+AUDIO_RESERVE_BPS = 50_000  # per voice: Opus with in-band error correction and headers
+
+_QUEUE_CONGESTED_S = 0.08  # waiting time that no ordinary jitter makes in the best packet of a report
+_QUEUE_FREE_S = 0.03
+_LOSS_CONGESTED = 0.10
+_LOSS_FREE = 0.02
+_BACK_OFF = 0.85
+_GROWTH_PER_S = 0.12
+_DECREASE_INTERVAL_S = 0.6  # a decrease needs a round trip and an encoder's reaction before it shows
+_BASE_WINDOW_S = 15.0
+_RATE_WINDOW_S = 1.0
+_REPORT_SPAN_S = 0.1
+_REPORTS_CONGESTED = 2
+
+
+class Downlink:
+    """The estimate for one participant. `budget` is what may be sent to it."""
+
+    def __init__(self, now: float) -> None:
+        self.budget = float(START_BPS)
+        self.loss = 0.0
+        self.queue_s = 0.0
+        self.delivered = 0.0
+        self._reports: deque[tuple[float, int, int, int]] = deque()
+        self._base = [float("inf"), float("inf")]
+        self._base_turned_at = now
+        self._congested_reports = 0
+        self._decreased_at = 0.0
+        self._grown_at = now
+        self._last_remb = 0.0
+        self._probe_congested = False
+
+    def on_feedback(self, delivery: Delivery, now: float) -> None:
+        """Take one report."""
+        self._reports.append((now, delivery.arrived, delivery.lost, delivery.arrived_bytes))
+        self._measure(now)
+        if not delivery.arrived:
+            return
+        best = delivery.best_delay_s
+        if now - self._base_turned_at > _BASE_WINDOW_S:
+            # The client's clock drifts against ours, and routes change: the base is the best of a while.
+            self._base = [self._base[1], float("inf")]
+            self._base_turned_at = now
+        self._base[1] = min(self._base[1], best)
+        self.queue_s = best - min(self._base)
+        if self.queue_s > _QUEUE_CONGESTED_S:
+            self._congested_reports += 1
+        else:
+            self._congested_reports = 0
+        if self._congested_reports >= _REPORTS_CONGESTED or self.loss > _LOSS_CONGESTED:
+            self._decrease(self.delivered, now)
+        elif self.queue_s < _QUEUE_FREE_S and self.loss < _LOSS_FREE:
+            self._grow(now)
+        else:
+            self._grown_at = now
+
+    def on_remb(self, bits_per_second: int, sent_bps: float, now: float) -> None:
+        """Take a client's own estimate, from one that sends no transport feedback.
+
+        Its estimate is also low when little is sent; only one that falls below what is sent is congestion.
+        """
+        fell = bits_per_second < self._last_remb * 0.97
+        self._last_remb = float(bits_per_second)
+        self.delivered = sent_bps
+        if fell and bits_per_second < sent_bps:
+            self._decrease(bits_per_second / _BACK_OFF, now)
+        elif bits_per_second > sent_bps:
+            self._grow(now)
+
+    def on_loss(self, fraction: float, sent_bps: float, now: float) -> None:
+        """Take a receiver report's loss, from a client that sends no transport feedback."""
+        self.loss = fraction
+        if fraction > _LOSS_CONGESTED:
+            self._decrease(sent_bps * (1 - fraction), now)
+
+    def begin_probe(self) -> None:
+        """Padding at PROBE_BPS is sent from now on."""
+        self._probe_congested = False
+
+    def end_probe(self) -> bool:
+        """Return whether the padding came through; then the budget is what it proved."""
+        if self._probe_congested or self.loss > _LOSS_CONGESTED or self.queue_s > _QUEUE_CONGESTED_S:
+            return False
+        self.budget = max(self.budget, float(PROBE_BPS))
+        return True
+
+    def _measure(self, now: float) -> None:
+        window = self._reports
+        while now - window[0][0] > _RATE_WINDOW_S:
+            window.popleft()
+        arrived = sum(report[1] for report in window)
+        lost = sum(report[2] for report in window)
+        # A handful of packets says nothing about loss.
+        self.loss = lost / (arrived + lost) if arrived + lost >= 10 else 0.0
+        # Each report covers the time before it: the first one's is about as long as the others'.
+        span = now - window[0][0] + _REPORT_SPAN_S
+        self.delivered = sum(report[3] for report in window) * 8 / span
+
+    def _decrease(self, delivered_bps: float, now: float) -> None:
+        self._probe_congested = True
+        if now - self._decreased_at < _DECREASE_INTERVAL_S:
+            return
+        self._decreased_at = self._grown_at = now
+        self.budget = max(float(MIN_BPS), min(self.budget, delivered_bps * _BACK_OFF))
+
+    def _grow(self, now: float) -> None:
+        elapsed = min(1.0, now - self._grown_at)
+        self._grown_at = now
+        if now - self._decreased_at < 2 * _DECREASE_INTERVAL_S:
+            return
+        # Beyond what is really used nothing was proven; up to the start value it is assumed.
+        ceiling = min(float(MAX_BPS), max(float(START_BPS), 1.5 * self.delivered + 200_000))
+        if self.budget < ceiling:
+            self.budget = min(ceiling, self.budget * (1 + _GROWTH_PER_S * elapsed))
+
+
+class QualityLevel(StrEnum):
+    """What the participant is told about its own connection."""
+
+    GOOD = "good"
+    WEAK = "weak"
+    SOUND_ONLY = "sound_only"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One picture somebody wants to see. key: whatever the caller knows it by. weight: its part of the rate."""
+
+    key: int
+    weight: float = 1.0
+
+
+def allocate(budget: float, voices: int, wishes: Sequence[Wish]) -> dict[int, int]:
+    """Return what each picture may cost, by key. Voices are served first; pictures left out are paused.
+
+    wishes: the most important first. The last ones go when the rest would fall below MIN_VIDEO_BPS.
+    """
+    left = budget * 0.95 - voices * AUDIO_RESERVE_BPS
+    kept = list(wishes)
+    if budget < SOUND_ONLY_BPS:
+        return {}
+    while len(kept) > 1 and left / sum(wish.weight for wish in kept) < MIN_VIDEO_BPS:
+        kept.pop()
+    total = sum(wish.weight for wish in kept)
+    # One picture stays down to the sound-only limit, at whatever rate is left.
+    return {wish.key: max(MIN_VIDEO_BPS // 2, int(left * wish.weight / total)) for wish in kept}

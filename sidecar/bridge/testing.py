@@ -1,0 +1,260 @@
+"""What the bridge's own tests share: a bridge in this process, clients with aiortc, and a bad network."""
+
+import asyncio
+import json
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
+from av.frame import Frame
+from av.packet import Packet
+
+from sidecar.bridge.config import BridgeConfig, MediaAddress
+from sidecar.bridge.grant import Grant
+from sidecar.bridge.server import Bridge
+from sidecar.domain import clock
+
+ALL_MEDIA = frozenset({"speak", "show_camera", "share_window", "share_screen"})
+
+
+def local_address() -> str:
+    """Return an address of this machine that clients offer too: the default route's, else loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def grant(participant: str, permissions: frozenset[str] = ALL_MEDIA, minutes: float = 60) -> Grant:
+    """Return rights as a join token would give them."""
+    return Grant(participant, permissions, clock.utc_now() + timedelta(minutes=minutes))
+
+
+@dataclass
+class OpenGate:
+    """Lets in whoever sends {"id": ..., "permissions": [...]} as its token, and takes every command."""
+
+    async def admit(self, unverified_token: str, *, room: str) -> Grant:
+        wanted: dict[str, Any] = json.loads(unverified_token)
+        return grant(wanted["id"], frozenset(wanted.get("permissions", ALL_MEDIA)))
+
+    async def check_command(self, unverified_token: str, *, method: str, path: str, body: bytes) -> None:
+        return None
+
+
+@asynccontextmanager
+async def running_bridge(**changes: Any) -> AsyncIterator[Bridge]:
+    """A bridge in this process, on a UDP port of the system's choice, without its HTTP interface.
+
+    changes: fields of BridgeConfig.
+    """
+    host = local_address()
+    settings: dict[str, Any] = {
+        "listen_host": "127.0.0.1",
+        "listen_port": 0,
+        "media": (MediaAddress(host, 0, host),),
+        "join_keys": "",
+        "control_keys": "",
+    }
+    bridge = Bridge(BridgeConfig(**(settings | changes)))
+    bridge.start()
+    try:
+        yield bridge
+    finally:
+        await bridge.stop()
+
+
+def recorded_events(bridge: Bridge) -> list[dict[str, Any]]:
+    """Return the list that every event of this bridge is added to from now on."""
+    events: list[dict[str, Any]] = []
+    bridge.events.on_event.append(events.append)
+    return events
+
+
+async def eventually(condition: Callable[[], object], *, within_s: float = 15.0) -> None:
+    """Return as soon as the condition holds. Raises AssertionError when it never does."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while True:
+        holds = condition()
+        if isinstance(holds, Awaitable):
+            holds = await holds
+        if holds:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"did not come to hold within {within_s} s")
+        await asyncio.sleep(0.02)
+
+
+@dataclass
+class Seen:
+    """What arrived in one receive slot: frames as decoded, and their size."""
+
+    frames: int = 0
+    width: int = 0
+
+
+class Client:
+    """A participant with aiortc, offering what a browser would. Use as an async context manager."""
+
+    def __init__(
+        self, *, microphone: bool = True, camera: bool = True, share: bool = False, video_slots: int = 4
+    ) -> None:
+        self.connection = RTCPeerConnection(
+            # No public STUN service. One transport from the start: aiortc forgets some sections otherwise.
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
+        self.connection.addTransceiver(AudioStreamTrack() if microphone else "audio", direction="sendonly")
+        self.connection.addTransceiver(VideoStreamTrack() if camera else "video", direction="sendonly")
+        self.connection.addTransceiver(VideoStreamTrack() if share else "video", direction="sendonly")
+        self.channel: RTCDataChannel = self.connection.createDataChannel("tillit")
+        self.messages: list[dict[str, Any]] = []
+        self.seen: dict[str, Seen] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        for _ in range(3):
+            self.connection.addTransceiver("audio", direction="recvonly")
+        for _ in range(video_slots):
+            self.connection.addTransceiver("video", direction="recvonly")
+        self.channel.on("message", lambda text: self.messages.append(json.loads(text)))
+        self.connection.on("track", self._track)
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self.connection.close()
+
+    async def offer(self) -> str:
+        """Return the offer, candidates included."""
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        return self.connection.localDescription.sdp
+
+    async def answered(self, sdp: str) -> None:
+        """Take the bridge's answer."""
+        await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+
+    async def join(self, bridge: Bridge, room: str, who: Grant, *, through: "BadNetwork | None" = None) -> None:
+        """Enter the room, and wait until the data channel is open."""
+        _, answer = bridge.join(room, who, await self.offer())
+        await self.answered(through.redirect(answer) if through else answer)
+        await eventually(lambda: self.channel.readyState == "open")
+
+    def say(self, **message: Any) -> None:
+        """Send one message to the bridge."""
+        self.channel.send(json.dumps(message))
+
+    def last(self, kind: str) -> dict[str, Any]:
+        """Return the newest message of a kind, or {}."""
+        return next((m for m in reversed(self.messages) if m["type"] == kind), {})
+
+    def frames(self, kind: str) -> int:
+        """Return how many frames of "audio" or "video" were decoded, in all slots."""
+        return sum(seen.frames for name, seen in self.seen.items() if name.startswith(kind))
+
+    def _track(self, track: MediaStreamTrack) -> None:
+        seen = self.seen.setdefault(f"{track.kind}-{len(self.seen)}", Seen())
+        self._tasks.append(asyncio.get_running_loop().create_task(self._watch(track, seen)))
+
+    @staticmethod
+    async def _watch(track: MediaStreamTrack, seen: Seen) -> None:
+        while True:
+            try:
+                frame: Frame | Packet[Any] = await track.recv()
+            except MediaStreamError:
+                return
+            seen.frames += 1
+            seen.width = getattr(frame, "width", 0)
+
+
+class BadNetwork:
+    """A UDP relay between one client and the bridge that loses, delays and narrows. The kernel here cannot.
+
+    loss: share of media packets lost each way. bits_per_second: of the way down, 0 for no limit; what waits
+    longer than 0.5 s for it is lost.
+    """
+
+    _QUEUE_S = 0.5
+
+    def __init__(self, bridge: Bridge, *, loss: float = 0.0, bits_per_second: int = 0, seed: int = 7) -> None:
+        self.loss = loss
+        self.bits_per_second = bits_per_second
+        self.lost = 0
+        self._random = random.Random(seed)  # noqa: S311  # the same losses in each run
+        self._bridge_address = bridge.candidates[0]
+        self._loop = asyncio.get_running_loop()
+        self._client_side = self._socket()
+        self._bridge_side = self._socket()
+        self._client: Any = None
+        self._down_free_at = 0.0
+        self._loop.add_reader(self._client_side.fileno(), self._from_client)
+        self._loop.add_reader(self._bridge_side.fileno(), self._from_bridge)
+
+    @staticmethod
+    def _socket() -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        made.bind((local_address(), 0))
+        return made
+
+    def redirect(self, answer: str) -> str:
+        """Return the answer with this network in the place of the bridge."""
+        host, port = self._bridge_address
+        return answer.replace(f" {host} {port} typ", f" {host} {self._client_side.getsockname()[1]} typ")
+
+    def move(self) -> None:
+        """Reach the bridge from another port from now on, as after a change of network."""
+        self._loop.remove_reader(self._bridge_side.fileno())
+        self._bridge_side.close()
+        self._bridge_side = self._socket()
+        self._loop.add_reader(self._bridge_side.fileno(), self._from_bridge)
+
+    def close(self) -> None:
+        """Take the network away."""
+        for side in (self._client_side, self._bridge_side):
+            self._loop.remove_reader(side.fileno())
+            side.close()
+
+    def _is_lost(self, data: bytes) -> bool:
+        # Media only: a lost handshake packet would test patience, not retransmission.
+        lost = 127 < data[0] < 192 and self._random.random() < self.loss
+        self.lost += lost
+        return lost
+
+    def _from_client(self) -> None:
+        data, self._client = self._client_side.recvfrom(4096)
+        if not self._is_lost(data):
+            self._bridge_side.sendto(data, self._bridge_address)
+
+    def _from_bridge(self) -> None:
+        data = self._bridge_side.recv(4096)
+        if self._client is None or self._is_lost(data):
+            return
+        if not self.bits_per_second:
+            self._client_side.sendto(data, self._client)
+            return
+        now = self._loop.time()
+        starts_at = max(now, self._down_free_at)
+        if starts_at - now > self._QUEUE_S:
+            self.lost += 1
+            return
+        self._down_free_at = starts_at + len(data) * 8 / self.bits_per_second
+        self._loop.call_at(self._down_free_at, self._deliver, data)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._client_side.fileno() >= 0:
+            self._client_side.sendto(data, self._client)

@@ -1,0 +1,171 @@
+"""`tillit`: what an operator types. Each command answers in plain words and exits 0, 1 (no) or 2 (cannot)."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from sidecar.adapters.customer_file import import_customers
+from sidecar.adapters.key_files import PURPOSES, KeyRing
+from sidecar.bootstrap import Services, build
+from sidecar.domain import verify_evidence
+from sidecar.domain.clock import utc_now
+from sidecar.domain.errors import TillitError
+from sidecar.logs import configure_logging
+from sidecar.plugin_manager import approve, check_approvals
+from sidecar.settings import Settings, load_settings, redacted, settings_path
+
+log = logging.getLogger("tillit.worker")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except TillitError as error:
+        print(error.detail, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tillit", description="Tillit: a bank's meeting room.")
+    parser.add_argument("--settings", type=Path, default=None, help="settings file (else TILLIT_SETTINGS, tillit.toml)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        found = commands.add_parser(name, help=text, description=text)
+        found.set_defaults(run=run)
+        return found
+
+    command("check-config", _check_config, "Print the settings in force, redacted; exit 2 when they cannot be used.")
+    command("worker", _worker, "Run the worker: deliveries, reminders, checkpoints.")
+    command("web", _web, "Run the web process under gunicorn, as the settings say.")
+    rotate = command("rotate-keys", _rotate, "Let the next key sign. Old tokens stay good until they expire.")
+    rotate.add_argument("purpose", choices=[*PURPOSES, "all"])
+    rotate.add_argument("--compromised", action="store_true", help="refuse what the old keys signed, at once")
+    key = command("api-key", _api_key, "Create, list or withdraw the key of a connected system.")
+    key.add_argument("what", choices=["create", "list", "withdraw"])
+    key.add_argument("name", nargs="?", default="")
+    key.add_argument("--rights", default="read", help="book,read,evidence")
+    plugins = command("plugins", _plugins, "List, check or approve plugins.")
+    plugins.add_argument("what", choices=["list", "check", "approve"])
+    plugins.add_argument("names", nargs="*")
+    plugins.add_argument("--by", default="")
+    plugins.add_argument("--approvals", type=Path, default=Path("plugins/approvals.toml"))
+    verify = command("verify-evidence", _verify, "Check an evidence file, as the stand-alone verifier does.")
+    verify.add_argument("arguments", nargs=argparse.REMAINDER)
+    people = command("import-customers", _import, "Take customers of a TOML file into the people store.")
+    people.add_argument("file", type=Path)
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = load_settings(options.settings or settings_path())
+    configure_logging(settings.log.level.value)
+    return settings
+
+
+def _check_config(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    services = build(settings)
+    print(json.dumps(redacted(settings), indent=2, ensure_ascii=False))
+    types = ", ".join(sorted(services.policy.types))
+    print(f"Meeting types: {types}. Combinations held against the floor: {services.policy.proved}.", file=sys.stderr)
+    print("The settings can be used.", file=sys.stderr)
+    return 0
+
+
+def _worker(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    services = build(settings)
+    stop = _stop_on_signal()
+    log.info("worker ready")
+    while not stop.is_set():
+        if _round(services) == 0:
+            stop.wait(settings.worker.interval.total_seconds())
+    log.info("worker stopped")
+    return 0
+
+
+def _round(services: Services) -> int:
+    """Do one round. The worker's outermost loop: whatever fails is told, and the next round tries again."""
+    try:
+        return services.chores.round()
+    except Exception as error:
+        log.error("round failed", exc_info=error)
+        return 0
+
+
+def _web(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    web = settings.web
+    path = options.settings or settings_path()
+    arguments = [
+        *(sys.executable, "-m", "gunicorn", "sidecar.web.wsgi:app", "--bind", web.listen),
+        *("--worker-class", "gthread", "--workers", str(web.workers), "--threads", str(web.threads)),
+        *("--timeout", "60", "--graceful-timeout", "3", "--keep-alive", "30"),
+        *("--env", f"TILLIT_SETTINGS={path}"),
+    ]
+    os.execv(sys.executable, arguments)
+
+
+def _rotate(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    ring = KeyRing.open(settings.keys.directory, algorithms={"join": settings.tokens.algorithm.value})
+    for purpose in PURPOSES if options.purpose == "all" else (options.purpose,):
+        kid = ring.rotate(purpose, utc_now(), compromised=options.compromised)
+        print(f"{purpose}: {kid} signs from now on.")
+    return 0
+
+
+def _api_key(options: argparse.Namespace) -> int:
+    keys = build(_settings(options)).api_keys
+    if options.what == "create":
+        print(keys.create(options.name or "system", options.rights.split(",")))
+        print("This key is shown once. Give it to the system and keep no copy.", file=sys.stderr)
+    elif options.what == "list":
+        for each in keys.all():
+            print(f"{each.id}  {each.name}  {', '.join(sorted(each.rights))}")
+    elif not keys.withdraw(options.name):
+        print(f"There is no system {options.name}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    if options.what == "approve":
+        for name in options.names:
+            done = approve(name, by=options.by, approvals=options.approvals, now=utc_now())
+            print(f"{name} {done.version} approved by {done.by}.")
+        return 0
+    problems = check_approvals(options.approvals)
+    for name, problem in problems.items():
+        print(f"{name}: {problem or 'approved'}")
+    return 1 if options.what == "check" and any(problems.values()) else 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    return verify_evidence.main(options.arguments)
+
+
+def _import(options: argparse.Namespace) -> int:
+    count = import_customers(options.file, build(_settings(options)).people)
+    print(f"{count} customers are in the register.")
+    return 0
+
+
+def _stop_on_signal() -> threading.Event:
+    stop = threading.Event()
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+    return stop

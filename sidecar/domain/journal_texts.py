@@ -1,0 +1,307 @@
+"""The journal's sentences in Swedish and English. Other languages read the English one.
+
+Per kind, sentences from the fullest to the plainest: the first one whose {values} the entry has is used.
+{actor} and {person} are names; the other values come from the entry's data, in words where WORDS has them.
+"""
+
+from collections.abc import Mapping
+
+TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "meeting.booked": {
+        "sv": ("{actor} bokade mötet. Regler: {type}.", "{actor} bokade mötet."),
+        "en": ("{actor} booked the meeting. Rules: {type}.", "{actor} booked the meeting."),
+    },
+    "meeting.cancelled": {"sv": ("{actor} ställde in mötet.",), "en": ("{actor} cancelled the meeting.",)},
+    "meeting.moved": {
+        "sv": ("{actor} flyttade mötet till en ny tid.",),
+        "en": ("{actor} moved the meeting to a new time.",),
+    },
+    "meeting.opened": {
+        "sv": ("{actor} startade mötet med {method}.", "{actor} startade mötet."),
+        "en": ("{actor} started the meeting with {method}.", "{actor} started the meeting."),
+    },
+    "meeting.ended": {"sv": ("Mötet avslutades.",), "en": ("The meeting ended.",)},
+    "meeting.missed": {"sv": ("Mötet blev inte av.",), "en": ("The meeting did not take place.",)},
+    "invitation.sent": {
+        "sv": (
+            "Inbjudan skickades till {person} med {channel}.",
+            "Inbjudan skickades med {channel}.",
+            "Inbjudan skickades.",
+        ),
+        "en": (
+            "The invitation was sent to {person} by {channel}.",
+            "The invitation was sent by {channel}.",
+            "The invitation was sent.",
+        ),
+    },
+    "invitation.failed": {
+        "sv": ("Inbjudan till {person} kom inte fram.", "Inbjudan kom inte fram."),
+        "en": ("The invitation to {person} was not delivered.", "The invitation was not delivered."),
+    },
+    "invitation.opened": {"sv": ("{actor} öppnade inbjudan.",), "en": ("{actor} opened the invitation.",)},
+    "consent.given": {
+        "sv": (
+            "{actor} godkände texten om uppgifter, version {text_version}.",
+            "{actor} godkände texten om uppgifter.",
+        ),
+        "en": (
+            "{actor} accepted the text about personal data, version {text_version}.",
+            "{actor} accepted the text about personal data.",
+        ),
+    },
+    "consent.declined": {
+        "sv": ("{actor} godkände inte texten om uppgifter och gick inte vidare.",),
+        "en": ("{actor} did not accept the text about personal data and went no further.",),
+    },
+    "sign_in.started": {
+        "sv": ("{actor} började legitimera sig med {provider}.", "{actor} började legitimera sig."),
+        "en": ("{actor} began to sign in with {provider}.", "{actor} began to sign in."),
+    },
+    "sign_in.failed": {
+        "sv": ("{actor} kunde inte legitimera sig med {provider}.", "{actor} kunde inte legitimera sig."),
+        "en": ("{actor} could not sign in with {provider}.", "{actor} could not sign in."),
+    },
+    "sign_in.completed": {
+        "sv": ("{actor} legitimerade sig med {provider}, {loa}.", "{actor} legitimerade sig."),
+        "en": ("{actor} was identified with {provider}, {loa}.", "{actor} was identified."),
+    },
+    "sign_in.wrong_person": {
+        "sv": ("Nekat: en annan person än den inbjudna legitimerade sig.",),
+        "en": ("Refused: somebody else than the invited person signed in.",),
+    },
+    "lobby.entered": {
+        "sv": ("{actor} kom och väntade på att bli insläppt.",),
+        "en": ("{actor} came and waited to be let in.",),
+    },
+    "lobby.choice": {
+        "sv": ("{actor} valde att {choice}.", "{actor} gjorde ett val i väntan."),
+        "en": ("{actor} chose to {choice}.", "{actor} made a choice while waiting."),
+    },
+    "participant.admitted": {
+        "sv": ("{actor} släppte in {person}.", "{actor} släppte in en deltagare."),
+        "en": ("{actor} let {person} in.", "{actor} let a participant in."),
+    },
+    "participant.denied": {
+        "sv": ("{actor} släppte inte in {person}.", "{actor} släppte inte in en deltagare."),
+        "en": ("{actor} did not let {person} in.", "{actor} did not let a participant in."),
+    },
+    "participant.joined": {
+        "sv": ("{actor} kom in som {capacity}.", "{actor} kom in."),
+        "en": ("{actor} came in as {capacity}.", "{actor} came in."),
+    },
+    "participant.left": {"sv": ("{actor} lämnade mötet.",), "en": ("{actor} left the meeting.",)},
+    "participant.rejoined": {"sv": ("{actor} kom tillbaka.",), "en": ("{actor} came back.",)},
+    "participant.expelled": {
+        "sv": ("{actor} avslutade medverkan för {person}.", "{actor} avslutade en deltagares medverkan."),
+        "en": ("{actor} ended {person}'s part in the meeting.", "{actor} ended a participant's part."),
+    },
+    "participant.session_ended": {
+        "sv": ("Tiden i mötet gick ut för {person}.", "Tiden i mötet gick ut för en deltagare."),
+        "en": ("{person}'s time in the meeting ran out.", "A participant's time in the meeting ran out."),
+    },
+    "token.minted": {
+        "sv": ("{person} fick en nyckel till rummet, för ett tillfälle.", "En nyckel till rummet gavs ut."),
+        "en": ("{person} was given a key to the room, for one use.", "A key to the room was given out."),
+    },
+    "token.refused": {
+        "sv": ("Nekat: en nyckel till rummet gällde inte. Regel: {rule}.", "Nekat: en nyckel gällde inte."),
+        "en": ("Refused: a key to the room was not valid. Rule: {rule}.", "Refused: a key was not valid."),
+    },
+    "permission.refused": {
+        "sv": ("Nekat: {actor} försökte {permission}. Regel: {rule}.", "Nekat: {actor} fick inte."),
+        "en": ("Refused: {actor} tried to {permission}. Rule: {rule}.", "Refused: {actor} was not allowed."),
+    },
+    "security.raised": {
+        "sv": ("{actor} höjde säkerheten: {target}.", "{actor} höjde säkerheten."),
+        "en": ("{actor} raised the security: {target}.", "{actor} raised the security."),
+    },
+    "security.lowering_refused": {
+        "sv": ("Nekat: {actor} försökte sänka säkerheten.",),
+        "en": ("Refused: {actor} tried to lower the security.",),
+    },
+    "guest.invited": {
+        "sv": ("{actor} bjöd in {person} som {capacity}.", "{actor} bjöd in en gäst."),
+        "en": ("{actor} invited {person} as {capacity}.", "{actor} invited a guest."),
+    },
+    "chat.sent": {"sv": ("{actor} skrev i chatten.",), "en": ("{actor} wrote in the chat.",)},
+    "hand.raised": {
+        "sv": ("{actor} {raised}.", "{actor} räckte upp handen."),
+        "en": ("{actor} {raised}.", "{actor} raised a hand."),
+    },
+    "share.started": {
+        "sv": ("{actor} började dela {surface}.", "{actor} började dela."),
+        "en": ("{actor} began to share {surface}.", "{actor} began to share."),
+    },
+    "share.stopped": {"sv": ("{actor} slutade dela.",), "en": ("{actor} stopped sharing.",)},
+    "share.refused": {
+        "sv": ("Nekat: {actor} försökte dela {surface}. Regel: {rule}.", "Nekat: {actor} försökte dela."),
+        "en": ("Refused: {actor} tried to share {surface}. Rule: {rule}.", "Refused: {actor} tried to share."),
+    },
+    "record.refused": {
+        "sv": ("Nekat: {actor} ville spela in. Regel: {rule}.", "Nekat: {actor} ville spela in."),
+        "en": ("Refused: {actor} wanted to record. Rule: {rule}.", "Refused: {actor} wanted to record."),
+    },
+    "media.keys": {
+        "sv": ("Nycklar för ljud och bild avtalades med {person}.", "Nycklar för ljud och bild avtalades."),
+        "en": ("Keys for sound and picture were agreed with {person}.", "Keys for sound and picture were agreed."),
+    },
+    "media.left": {
+        "sv": ("Ljud och bild från {person} upphörde.", "Ljud och bild från en deltagare upphörde."),
+        "en": ("{person}'s sound and picture ended.", "A participant's sound and picture ended."),
+    },
+    "track.dropped": {
+        "sv": ("Nekat: ljud eller bild som inte var tillåten släpptes inte fram.",),
+        "en": ("Refused: sound or picture that was not allowed was not passed on.",),
+    },
+    "message.dropped": {
+        "sv": ("Nekat: ett meddelande som inte var tillåtet släpptes inte fram.",),
+        "en": ("Refused: a message that was not allowed was not passed on.",),
+    },
+    "mute.done": {
+        "sv": ("{actor} stängde av {media} för {person}.", "{actor} tystade en deltagare."),
+        "en": ("{actor} turned off {person}'s {media}.", "{actor} muted a participant."),
+    },
+    "staff.signed_in": {"sv": ("{actor} loggade in.",), "en": ("{actor} signed in.",)},
+    "staff.call_check": {
+        "sv": ("{actor} {passed} kontrollen före samtalet.", "{actor} gjorde kontrollen före samtalet."),
+        "en": ("{actor} {passed} the check before the call.", "{actor} took the check before the call."),
+    },
+    "plugin.used": {
+        "sv": ("Tillägget {plugin} användes.", "Ett tillägg användes."),
+        "en": ("The extension {plugin} was used.", "An extension was used."),
+    },
+    "template.changed": {"sv": ("{actor} ändrade en mall.",), "en": ("{actor} changed a template.",)},
+    "policy.loaded": {"sv": ("Nya regler började gälla.",), "en": ("New rules came into force.",)},
+    "policy.reviewed": {"sv": ("{actor} granskade reglerna.",), "en": ("{actor} reviewed the rules.",)},
+    "evidence.exported": {
+        "sv": ("{actor} hämtade bevisfilen.",),
+        "en": ("{actor} fetched the evidence file.",),
+    },
+    "evidence.verified": {
+        "sv": ("Bevisfilen kontrollerades.",),
+        "en": ("The evidence file was checked.",),
+    },
+    "key.rotated": {"sv": ("En signeringsnyckel byttes.",), "en": ("A signing key was replaced.",)},
+    "api.key_used": {"sv": ("{actor} använde sin nyckel.",), "en": ("{actor} used its key.",)},
+    "system.booked": {"sv": ("{actor} bokade mötet.",), "en": ("{actor} booked the meeting.",)},
+    "system.denied": {"sv": ("Nekat: {actor} fick inte.",), "en": ("Refused: {actor} was not allowed.",)},
+    "journal.read": {"sv": ("{actor} läste journalen.",), "en": ("{actor} read the journal.",)},
+    "log.checkpoint": {
+        "sv": ("Loggens läge undertecknades.",),
+        "en": ("The state of the log was signed.",),
+    },
+    "log.repaired": {
+        "sv": ("Loggen öppnades igen efter ett avbrott.",),
+        "en": ("The log was opened again after an interruption.",),
+    },
+    "log.removed": {
+        "sv": ("Händelser gallrades enligt reglerna.",),
+        "en": ("Entries were removed by the retention rule.",),
+    },
+}
+
+# Values in words, by the data's key. A Swedish tillitsnivå counts one higher than the eIDAS levels' order.
+WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "sv": {
+        "loa": {"1": "tillitsnivå 2", "2": "tillitsnivå 3", "3": "tillitsnivå 4"},
+        "provider": {
+            "bankid": "BankID",
+            "freja": "Freja",
+            "otp_link": "länk och kod",
+            "oidc_eid": "e-legitimation",
+            "staff_oidc": "bankens inloggning",
+        },
+        "capacity": {
+            "adviser": "rådgivare",
+            "specialist": "specialist",
+            "customer": "kund",
+            "representative": "ombud",
+            "observer": "observatör",
+            "recorder": "inspelare",
+        },
+        "channel": {"email": "e-post", "sms": "sms", "inbox": "bankens inkorg"},
+        "choice": {"wait": "vänta kvar", "call_me": "bli uppringd", "rebook": "välja en ny tid"},
+        "surface": {"window": "ett fönster", "browser": "en flik", "monitor": "hela skärmen"},
+        "media": {"audio": "mikrofonen", "video": "kameran", "share": "delningen"},
+        "method": {"security_key": "säkerhetsnyckel", "phone": "telefonen"},
+        "raised": {"True": "räckte upp handen", "False": "tog ner handen"},
+        "passed": {"True": "klarade", "False": "klarade inte"},
+    },
+    "en": {
+        "loa": {"1": "level low", "2": "level substantial", "3": "level high"},
+        "provider": {
+            "bankid": "BankID",
+            "freja": "Freja",
+            "otp_link": "link and code",
+            "oidc_eid": "an electronic ID",
+            "staff_oidc": "the bank's sign-in",
+        },
+        "capacity": {
+            "adviser": "adviser",
+            "specialist": "specialist",
+            "customer": "customer",
+            "representative": "representative",
+            "observer": "observer",
+            "recorder": "recorder",
+        },
+        "channel": {"email": "e-mail", "sms": "text message", "inbox": "the bank's inbox"},
+        "choice": {"wait": "wait", "call_me": "be called", "rebook": "pick another time"},
+        "surface": {"window": "a window", "browser": "a tab", "monitor": "the whole screen"},
+        "media": {"audio": "microphone", "video": "camera", "share": "sharing"},
+        "method": {"security_key": "a security key", "phone": "the phone"},
+        "raised": {"True": "raised a hand", "False": "lowered the hand"},
+        "passed": {"True": "passed", "False": "did not pass"},
+    },
+}
+
+# What a permission is called after "försökte" and "tried to".
+ACTS: Mapping[str, Mapping[str, str]] = {
+    "sv": {
+        "speak": "tala",
+        "show_camera": "visa kameran",
+        "share_window": "dela ett fönster",
+        "share_screen": "dela hela skärmen",
+        "chat": "skriva i chatten",
+        "private_chat": "skriva enskilt",
+        "react": "reagera",
+        "raise_hand": "räcka upp handen",
+        "send_file": "skicka en fil",
+        "upload_document": "ladda upp ett dokument",
+        "view_document": "se ett dokument",
+        "download_document": "hämta ett dokument",
+        "sign": "skriva under",
+        "record": "spela in",
+        "admit": "släppa in någon",
+        "invite_guest": "bjuda in en gäst",
+        "mute_others": "tysta någon",
+        "expel": "avsluta någons medverkan",
+        "end_meeting": "avsluta mötet",
+        "raise_security": "höja säkerheten",
+    },
+    "en": {
+        "speak": "speak",
+        "show_camera": "show the camera",
+        "share_window": "share a window",
+        "share_screen": "share the whole screen",
+        "chat": "write in the chat",
+        "private_chat": "write privately",
+        "react": "react",
+        "raise_hand": "raise a hand",
+        "send_file": "send a file",
+        "upload_document": "upload a document",
+        "view_document": "view a document",
+        "download_document": "download a document",
+        "sign": "sign",
+        "record": "record",
+        "admit": "let somebody in",
+        "invite_guest": "invite a guest",
+        "mute_others": "mute somebody",
+        "expel": "end somebody's part",
+        "end_meeting": "end the meeting",
+        "raise_security": "raise the security",
+    },
+}
+
+UNNAMED: Mapping[str, str] = {"sv": "Någon", "en": "Somebody"}
+THE_SYSTEM: Mapping[str, str] = {"sv": "Systemet", "en": "The system"}
+OTHER: Mapping[str, str] = {"sv": "Händelse: {kind}.", "en": "Event: {kind}."}

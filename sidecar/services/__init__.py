@@ -1,0 +1,1 @@
+"""What happens: one file per act in a meeting's life, written against ports."""

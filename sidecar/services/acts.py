@@ -1,0 +1,107 @@
+"""The one path of every change: decide, write the audit record durably, do it, announce it.
+
+There is no second path. If the record cannot be written, AuditUnavailableError is raised before anything
+happened. A refusal is an act too: it is recorded under the rule that decided.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
+
+from sidecar.domain.audit import AuditLog, AuditRecord
+from sidecar.domain.errors import RefusedError, TillitError
+from sidecar.domain.ids import MeetingId, ParticipantId
+from sidecar.domain.policy import Decision
+from sidecar.services.ports import Announcement, MeetingStore, MeetingTx
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Act:
+    """What is about to be done, as the evidence will tell it. actor: a pseudonym or "system"."""
+
+    kind: str
+    actor: str
+    at: datetime
+    meeting: MeetingId | None = None
+    participant: ParticipantId | None = None
+    data: Mapping[str, Any] | None = None
+
+    def record(self) -> AuditRecord:
+        data = dict(self.data or {})
+        if self.participant is not None:
+            data["participant"] = self.participant
+        return AuditRecord(kind=self.kind, meeting=self.meeting, actor=self.actor, at=self.at, data=data)
+
+    def announcement(self) -> Announcement:
+        return Announcement(
+            kind=self.kind,
+            meeting=self.meeting,
+            at=self.at,
+            participant=self.participant,
+            data=dict(self.data or {}),
+        )
+
+
+def _nothing(_tx: MeetingTx) -> None:
+    return None
+
+
+class Acts:
+    """Performs acts on the audit log and the meetings store."""
+
+    def __init__(self, audit: AuditLog, meetings: MeetingStore) -> None:
+        self._audit = audit
+        self._meetings = meetings
+
+    def perform(self, *acts: Act, effect: Callable[[MeetingTx], T]) -> T:
+        """Record the acts, then run the effect and the announcements in one transaction; return its result.
+
+        Raises AuditUnavailableError with nothing done, ConflictError when the state changed since the
+        decision (the record stays and is followed by an "act.voided"), StoreUnavailableError.
+        """
+        entries = self._audit.append(*(act.record() for act in acts))
+
+        def with_announcements(tx: MeetingTx) -> T:
+            result = effect(tx)
+            for act in acts:
+                tx.announce(act.announcement())
+            return result
+
+        try:
+            return self._meetings.write(with_announcements)
+        except TillitError as error:
+            voided = [entry.index for entry in entries]
+            last = acts[-1]
+            self._audit.append(
+                Act(
+                    "act.voided",
+                    "system",
+                    last.at,
+                    meeting=last.meeting,
+                    data={"entries": voided, "reason": error.slug},
+                ).record()
+            )
+            raise
+
+    def note(self, *acts: Act) -> None:
+        """Record and announce what happened without our doing (a track dropped, a wrong person)."""
+        self.perform(*acts, effect=_nothing)
+
+    def refuse(self, act: Act, decision: Decision) -> NoReturn:
+        """Record a refusal under its rule, announce it, raise RefusedError."""
+        data = dict(act.data or {}) | {"rule": decision.rule, "act": act.kind}
+        self.note(
+            Act("permission.refused", act.actor, act.at, act.meeting, act.participant, data),
+        )
+        raise RefusedError(
+            f"Refused by the rule {decision.rule}.",
+            **{**decision.params, "rule": decision.rule, "sentence": decision.sentence},
+        )
+
+    def require(self, act: Act, decision: Decision) -> None:
+        """Let an allowed decision pass; record and raise a refused one."""
+        if not decision.allowed:
+            self.refuse(act, decision)

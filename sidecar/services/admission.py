@@ -1,0 +1,281 @@
+"""The door: lobby, admission by the adviser, and the join token minted at that moment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sidecar.domain.errors import ConflictError
+from sidecar.domain.identity import LoA
+from sidecar.domain.ids import MeetingId, ParticipantId, new_id
+from sidecar.domain.jws import SigningKey
+from sidecar.domain.meetings import (
+    FINAL_STATES,
+    INSIDE,
+    SHUT_OUT,
+    Meeting,
+    MeetingState,
+    Participant,
+    ParticipantState,
+    rejoin_needs_check,
+)
+from sidecar.domain.permissions import Capacity, Permission
+from sidecar.domain.policy import (
+    Decision,
+    Policy,
+    band_for,
+    decide,
+    encryption_for,
+    integrations_for,
+    jitsi_features,
+    permissions_for,
+    sign_in_for,
+    staff_sign_in_for,
+)
+from sidecar.domain.tokens import JoinClaims, VerifiedJoin, mint_join_token
+from sidecar.services.acts import Act, Acts
+from sidecar.services.arrival import situation
+from sidecar.services.ports import Extensions, JoinQuestion, MeetingStore, MeetingTx, PeopleStore
+
+LATEST_LEAVE = timedelta(minutes=30)  # a session lasts at most this long past the booked end
+LOBBY_CHOICES = frozenset({"wait", "call_me", "rebook"})
+
+_IDENTIFY_FIRST = Decision(False, "default/identified-first", "identify-first")
+_NOT_ADMITTED = Decision(False, "default/admitted-first", "not-admitted")
+_SESSION_ENDED = Decision(False, "default/session-ended", "session-ended")
+_CALL_CHECK = Decision(False, "default/call-check", "call-check-missing")
+_NOT_YOUR_MEETING = Decision(False, "default/own-meetings", "not-your-case")
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """The shard's fixed choices. issuer, audience: claims. ttl: at most 120 s."""
+
+    issuer: str
+    audience: str
+    ttl: timedelta
+
+
+class Admission:
+    """Lets people from the lobby into the room, and nobody else."""
+
+    def __init__(
+        self,
+        *,
+        acts: Acts,
+        meetings: MeetingStore,
+        people: PeopleStore,
+        policy: Policy,
+        extensions: Extensions,
+        join_key: Callable[[], SigningKey],
+        tokens: TokenSettings,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._acts = acts
+        self._meetings = meetings
+        self._people = people
+        self._policy = policy
+        self._extensions = extensions
+        self._join_key = join_key
+        self._tokens = tokens
+        self._clock = clock
+
+    def open_meeting(
+        self, meeting_id: MeetingId, staff: str, *, packages: frozenset[str], call_checked_at: datetime | None
+    ) -> Participant:
+        """Start the meeting as its adviser, after the call's own check (R015); return the adviser's place.
+
+        Raises RefusedError where the check is missing or stale, or the meeting is a colleague's.
+        """
+        now = self._clock()
+        meeting = self._meetings.get(meeting_id)
+        act = Act("meeting.opened", staff, now, meeting.id)
+        if meeting.adviser != staff:
+            self._acts.refuse(act, _NOT_YOUR_MEETING)
+        rule = staff_sign_in_for(self._policy, self._policy.type(meeting.type_ref), meeting.raises)
+        if call_checked_at is None or now - call_checked_at > rule.call_fresh:
+            self._acts.refuse(act, _CALL_CHECK)
+        if meeting.state in FINAL_STATES:
+            raise ConflictError("The meeting is over.")
+        place = next(p for p in self._meetings.participants(meeting.id) if p.staff == staff)
+        if meeting.state is MeetingState.OPEN and place.state in INSIDE:
+            return place
+        entered = replace(
+            place,
+            state=ParticipantState.ADMITTED,
+            admitted_at=now,
+            left_at=None,
+            session_until=self._session_until(meeting, now),
+        )
+        opened = replace(meeting, state=MeetingState.OPEN, opened_at=meeting.opened_at or now, packages=packages)
+
+        def effect(tx: MeetingTx) -> Participant:
+            tx.save_meeting(opened)
+            return tx.save_participant(entered)
+
+        admitted = Act("participant.admitted", staff, now, meeting.id, place.id, {"by": staff})
+        return self._acts.perform(act, admitted, effect=effect)
+
+    def enter_lobby(self, place: Participant) -> Participant:
+        """Wait in the lobby. Raises RefusedError for somebody who is not identified well enough."""
+        now = self._clock()
+        meeting = self._meetings.get(place.meeting)
+        act = Act("lobby.entered", self._who(place), now, meeting.id, place.id)
+        if place.state in SHUT_OUT:
+            self._acts.refuse(act, Decision(False, "default/invited-only", "expelled"))
+        if meeting.state in FINAL_STATES:
+            raise ConflictError("The meeting is over.")
+        if place.state in INSIDE or place.state is ParticipantState.WAITING:
+            return place
+        self._check_identified(meeting, place, act)
+        waiting = replace(place, state=ParticipantState.WAITING, waiting_since=now, lobby_choice="")
+        return self._acts.perform(act, effect=lambda tx: tx.save_participant(waiting))
+
+    def choose(self, place: Participant, choice: str) -> None:
+        """Keep what a waiting person chose after a long wait: wait on, be called, or a new time."""
+        act = Act("lobby.choice", self._who(place), self._clock(), place.meeting, place.id, {"choice": choice})
+        self._acts.perform(act, effect=lambda tx: tx.save_participant(replace(place, lobby_choice=choice)))
+
+    def admit(self, adviser: Participant, target_id: ParticipantId) -> Participant:
+        """Open the door for one waiting person. Everything is checked again at this moment (R011)."""
+        now = self._clock()
+        target = self._meetings.participant(target_id)
+        meeting = self._meetings.get(adviser.meeting)
+        act = Act("participant.admitted", self._who(adviser), now, meeting.id, target.id, {"by": adviser.id})
+        self.check(adviser, Permission.ADMIT, act)
+        if target.meeting != meeting.id or target.state is not ParticipantState.WAITING:
+            raise ConflictError("This person is not waiting in this meeting's lobby.")
+        self._check_identified(meeting, target, act)
+        self._ask_plugins(meeting, target, act)
+        admitted = replace(
+            target,
+            state=ParticipantState.ADMITTED,
+            admitted_at=now,
+            left_at=None,
+            session_until=self._session_until(meeting, now),
+        )
+        return self._acts.perform(act, effect=lambda tx: tx.save_participant(admitted))
+
+    def deny(self, adviser: Participant, target_id: ParticipantId) -> None:
+        """Send a waiting person away from this meeting."""
+        target = self._meetings.participant(target_id)
+        act = Act(
+            "participant.denied",
+            self._who(adviser),
+            self._clock(),
+            adviser.meeting,
+            target.id,
+            {"by": adviser.id},
+        )
+        self.check(adviser, Permission.ADMIT, act)
+        if target.meeting != adviser.meeting or target.state is not ParticipantState.WAITING:
+            raise ConflictError("This person is not waiting in this meeting's lobby.")
+        denied = replace(target, state=ParticipantState.DENIED)
+        self._acts.perform(act, effect=lambda tx: tx.save_participant(denied))
+
+    def mint(self, place: Participant) -> str:
+        """Return a join token for somebody who was admitted, valid once and for at most two minutes."""
+        now = self._clock()
+        meeting = self._meetings.get(place.meeting)
+        act = Act("token.minted", self._who(place), now, meeting.id, place.id)
+        if place.state not in INSIDE or meeting.state is not MeetingState.OPEN:
+            self._acts.refuse(act, _NOT_ADMITTED)
+        meeting_type = self._policy.type(meeting.type_ref)
+        bound = timedelta(minutes=meeting_type.rejoin_minutes)
+        if place.session_until is None or place.session_until <= now:
+            self._acts.refuse(act, _SESSION_ENDED)
+        if rejoin_needs_check(place, bound=bound, now=now):
+            self._acts.refuse(act, _SESSION_ENDED)
+        where = situation(self._policy, meeting, place)
+        if not place.is_staff:
+            self._check_identified(meeting, place, act)
+        permissions = permissions_for(self._policy, where)
+        who = self._people.get(place.person or place.staff)  # type: ignore[arg-type]  # one of the two is set
+        moderator = place.capacity is Capacity.ADVISER
+        claims = JoinClaims(
+            issuer=self._tokens.issuer,
+            audience=self._tokens.audience,
+            brand=meeting.brand,
+            room=meeting.room,
+            jti=new_id("j"),
+            user_id=place.id,
+            name=who.shown_name,
+            affiliation="owner" if moderator else "member",
+            moderator=moderator,
+            features=jitsi_features(permissions),
+            meeting=meeting.id,
+            band=band_for(where).value,
+            type_ref=meeting.type_ref,
+            capacity=place.capacity,
+            loa=LoA(place.identified.loa) if place.identified else LoA.SUBSTANTIAL,
+            method=place.identified.method if place.identified else "staff",
+            permissions=frozenset(permissions),
+            region=meeting.region,
+            encryption=encryption_for(self._policy, where),
+            session_until=place.session_until,
+        )
+        data = {"jti": claims.jti, "band": claims.band, "permissions": sorted(claims.permissions)}
+        token = mint_join_token(claims, signing_key=self._join_key(), now=now, ttl=self._tokens.ttl)
+        self._acts.note(replace(act, data=data))
+        return token
+
+    def joined(self, place: Participant, join: VerifiedJoin) -> Participant:
+        """Spend a verified join token and mark its bearer as in the room. Raises ConflictError on replay."""
+        now = self._clock()
+        if join.claims.user_id != place.id or place.state not in INSIDE:
+            act = Act("participant.joined", self._who(place), now, place.meeting, place.id)
+            self._acts.refuse(act, _NOT_ADMITTED)
+        again = place.joined_at is not None
+        kind = "participant.rejoined" if again else "participant.joined"
+        act = Act(kind, self._who(place), now, place.meeting, place.id, {"jti": join.claims.jti})
+        inside = replace(
+            place,
+            state=ParticipantState.IN_ROOM,
+            joined_at=place.joined_at or now,
+            left_at=None,
+            sharing=False,
+        )
+
+        def effect(tx: MeetingTx) -> Participant:
+            tx.spend_token(join.claims.jti, expires_at=join.forget_after, now=now)
+            return tx.save_participant(inside)
+
+        return self._acts.perform(act, effect=effect)
+
+    def check(self, place: Participant, permission: str, act: Act) -> None:
+        """Raise RefusedError, recorded, unless the person is inside and the policy grants the permission."""
+        meeting = self._meetings.get(place.meeting)
+        if place.state not in INSIDE or meeting.state is not MeetingState.OPEN:
+            self._acts.refuse(act, _NOT_ADMITTED)
+        if place.session_until is None or place.session_until <= self._clock():
+            self._acts.refuse(act, _SESSION_ENDED)
+        self._acts.require(act, decide(self._policy, situation(self._policy, meeting, place), permission))
+
+    def _check_identified(self, meeting: Meeting, place: Participant, act: Act) -> None:
+        """Identity comes before the meeting, at the level the type asks for now, raises included."""
+        rule = sign_in_for(self._policy, situation(self._policy, meeting, place))
+        if place.identified is None or not place.consent_version:
+            self._acts.refuse(act, _IDENTIFY_FIRST)
+        how = place.identified
+        self._acts.require(act, rule.judge(provider=how.provider, kind=how.kind, loa=LoA(how.loa), factors=how.factors))
+
+    def _ask_plugins(self, meeting: Meeting, place: Participant, act: Act) -> None:
+        where = situation(self._policy, meeting, place)
+        question = JoinQuestion(
+            meeting=meeting.id,
+            participant=place.id,
+            capacity=place.capacity,
+            band=band_for(where),
+            meeting_type=meeting.type_ref,
+            loa=LoA(place.identified.loa) if place.identified else LoA.NONE,
+            provider=place.identified.provider if place.identified else "",
+        )
+        verdict = self._extensions.judge_join(question, integrations_for(self._policy, where))
+        if verdict is not None:
+            self._acts.require(act, verdict)
+
+    def _session_until(self, meeting: Meeting, now: datetime) -> datetime:
+        return max(meeting.ends_at, now) + LATEST_LEAVE
+
+    @staticmethod
+    def _who(place: Participant) -> str:
+        return place.person or place.staff or place.id

@@ -1,0 +1,353 @@
+"""Booking a meeting: the type is chosen, everything else follows from it."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sidecar.domain.addresses import may_carry
+from sidecar.domain.clock import to_text
+from sidecar.domain.errors import ConflictError, InvalidInputError
+from sidecar.domain.identity import Subject
+from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, StaffId, new_id
+from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.national_ids import NationalIdError, normalise
+from sidecar.domain.permissions import GUEST_CAPACITIES, Capacity
+from sidecar.domain.policy import Decision, MeetingType, Policy, Segment, may_book
+from sidecar.services.acts import Act, Acts
+from sidecar.services.links import Links
+from sidecar.services.ports import Errand, MeetingStore, MeetingTx, PeopleStore, Person
+
+UNDO_TTL = timedelta(seconds=10)  # invitations wait this long, so that a slip can be taken back unseen
+_PURPOSE_SIGNS = 200
+_NAME_SIGNS = 120
+_ADDRESS_SIGNS = 254  # RFC 5321 section 4.5.3.1.3
+_LONGEST = timedelta(hours=8)
+_FURTHEST = timedelta(days=400)
+
+
+@dataclass(frozen=True)
+class GuestRequest:
+    """Somebody besides the customer. national_id: with country, needed where the type asks for an eID."""
+
+    name: str = field(repr=False)
+    capacity: Capacity
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    national_id: str = field(default="", repr=False)
+    country: str = "SE"
+    language: str = "sv"
+
+
+@dataclass(frozen=True)
+class BookingRequest:
+    """What the dashboard, the open API or a CRM sends. customer: a person of the customer register."""
+
+    type_name: str
+    customer: PersonId
+    adviser: StaffId
+    purpose: str
+    starts_at: datetime
+    duration: timedelta
+    brand: str
+    language: str = "sv"
+    guests: Sequence[GuestRequest] = ()
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class Booker:
+    """Who books: a staff member with role packages, or a connected system that acts for one."""
+
+    actor: str
+    packages: frozenset[str]
+
+
+class Booking:
+    """Books, moves, cancels and takes back meetings, and adds guests to them."""
+
+    def __init__(
+        self,
+        *,
+        acts: Acts,
+        meetings: MeetingStore,
+        people: PeopleStore,
+        policy: Policy,
+        links: Links,
+        clock: Callable[[], datetime],
+        region_for: Callable[[str], str],
+        link_channels: Sequence[str],
+    ) -> None:
+        self._acts = acts
+        self._meetings = meetings
+        self._people = people
+        self._policy = policy
+        self._links = links
+        self._clock = clock
+        self._region_for = region_for
+        self._link_channels = link_channels
+
+    def book(self, request: BookingRequest, booker: Booker) -> Meeting:
+        """Book a meeting and queue its invitations.
+
+        Raises InvalidInputError naming the field, RefusedError (role, segment, same address), NotFoundError.
+        """
+        now = self._clock()
+        meeting_type = self._policy.current(request.type_name, today=now.date())
+        customer = self._people.get(request.customer)
+        self._check_times(request, now)
+        purpose = _text("purpose", request.purpose, _PURPOSE_SIGNS)
+        most = meeting_type.max_people - 2  # the adviser and the customer take two places
+        if len(request.guests) > most:
+            raise InvalidInputError(f"At most {most} guests fit in this kind of meeting.", field="guests")
+        segment = Segment(customer.segment)
+        meeting_id = MeetingId(new_id("m"))
+        act = Act("meeting.booked", booker.actor, now, meeting_id)
+        self._acts.require(act, may_book(self._policy, booker.packages, segment, meeting_type))
+        meeting = Meeting(
+            id=meeting_id,
+            state=MeetingState.BOOKED,
+            type_ref=meeting_type.ref,
+            brand=request.brand,
+            segment=segment,
+            adviser=request.adviser,
+            packages=booker.packages,
+            room=RoomName(secrets.token_hex(16)),
+            region=self._region_for(customer.country),
+            purpose=purpose,
+            language=request.language,
+            starts_at=request.starts_at,
+            ends_at=request.starts_at + request.duration,
+            booked_at=now,
+            retain_until=request.starts_at + timedelta(days=meeting_type.retention_days),
+            case=request.case[:80],
+            booked_by=booker.actor,
+        )
+        adviser_place = Participant(
+            id=ParticipantId(new_id("p")),
+            meeting=meeting_id,
+            capacity=Capacity.ADVISER,
+            state=ParticipantState.INVITED,
+            staff=request.adviser,
+            language=self._people.get(request.adviser).language,
+        )
+        places = [self._place(meeting, meeting_type, customer, Capacity.CUSTOMER, booker.actor, act)]
+        for guest in request.guests:
+            person = self._guest(meeting_type, guest)
+            places.append(self._place(meeting, meeting_type, person, guest.capacity, booker.actor, act))
+        act = replace(
+            act,
+            data={
+                "type": meeting_type.ref,
+                "band": meeting_type.band.value,
+                "segment": segment.value,
+                "region": meeting.region,
+                "starts_at": to_text(meeting.starts_at),
+                "guests": len(request.guests),
+            },
+        )
+        invites = now + UNDO_TTL
+
+        def effect(tx: MeetingTx) -> Meeting:
+            tx.add_meeting(meeting)
+            tx.add_participant(adviser_place)
+            for place in places:
+                tx.add_participant(place)
+                for errand in self._invitation_errands(meeting, meeting_type, place, invites, "invitation"):
+                    tx.add_errand(errand)
+            return meeting
+
+        return self._acts.perform(act, effect=effect)
+
+    def invite_guest(self, meeting: Meeting, guest: GuestRequest, *, actor: str) -> Participant:
+        """Give a guest a place in a booked or running meeting and send the invitation at once."""
+        now = self._clock()
+        if meeting.state in FINAL_STATES:
+            raise ConflictError("The meeting is over.")
+        meeting_type = self._policy.type(meeting.type_ref)
+        act = Act("guest.invited", actor, now, meeting.id)
+        if len(self._meetings.participants(meeting.id)) >= meeting_type.max_people:
+            self._acts.refuse(act, Decision(False, f"{meeting_type.ref}/max_people", "meeting-full"))
+        person = self._guest(meeting_type, guest)
+        place = self._place(meeting, meeting_type, person, guest.capacity, actor, act)
+        act = replace(act, participant=place.id, data={"capacity": guest.capacity.value})
+
+        def effect(tx: MeetingTx) -> Participant:
+            tx.add_participant(place)
+            for errand in self._invitation_errands(meeting, meeting_type, place, now, "guest_invitation"):
+                tx.add_errand(errand)
+            return place
+
+        return self._acts.perform(act, effect=effect)
+
+    def undo(self, meeting_id: MeetingId, *, actor: str) -> None:
+        """Take a booking back before its invitations left. Raises ConflictError after that."""
+        meeting = self._meetings.get(meeting_id)
+        now = self._clock()
+        if meeting.state is not MeetingState.BOOKED or now > meeting.booked_at + UNDO_TTL:
+            raise ConflictError("The invitation has already been sent. Cancel the meeting instead.")
+        self._close(meeting, actor, "undone", tell=False)
+
+    def cancel(self, meeting_id: MeetingId, *, actor: str) -> None:
+        """Cancel a booked meeting and tell everybody who was invited."""
+        meeting = self._meetings.get(meeting_id)
+        if meeting.state is not MeetingState.BOOKED:
+            raise ConflictError("Only a meeting that has not begun can be cancelled.")
+        self._close(meeting, actor, "cancelled", tell=True)
+
+    def move(self, meeting_id: MeetingId, starts_at: datetime, *, actor: str) -> Meeting:
+        """Give a booked meeting a new time, keep its length, tell everybody who was invited."""
+        meeting = self._meetings.get(meeting_id)
+        now = self._clock()
+        if meeting.state is not MeetingState.BOOKED:
+            raise ConflictError("Only a meeting that has not begun can be moved.")
+        if not now <= starts_at <= now + _FURTHEST:
+            raise InvalidInputError("The time lies in the past or too far away.", field="starts_at")
+        meeting_type = self._policy.type(meeting.type_ref)
+        moved = replace(meeting, starts_at=starts_at, ends_at=starts_at + (meeting.ends_at - meeting.starts_at))
+        places = self._meetings.participants(meeting.id)
+
+        def effect(tx: MeetingTx) -> Meeting:
+            saved = tx.save_meeting(moved)
+            tx.drop_waiting_errands(meeting.id)
+            for place in places:
+                if place.link_digest:
+                    for errand in self._invitation_errands(moved, meeting_type, place, now, "moved"):
+                        tx.add_errand(errand)
+            return saved
+
+        data = {"from": to_text(meeting.starts_at), "to": to_text(starts_at)}
+        return self._acts.perform(Act("meeting.moved", actor, now, meeting.id, data=data), effect=effect)
+
+    def _close(self, meeting: Meeting, actor: str, why: str, *, tell: bool) -> None:
+        now = self._clock()
+        places = self._meetings.participants(meeting.id)
+
+        def effect(tx: MeetingTx) -> None:
+            tx.save_meeting(replace(meeting, state=MeetingState.CANCELLED, ended_at=now))
+            tx.drop_waiting_errands(meeting.id)
+            for place in places if tell else ():
+                if place.link_digest:
+                    tx.add_errand(_message(meeting.id, place, "cancelled", place.link_channel, now))
+
+        act = Act("meeting.cancelled", actor, now, meeting.id, data={"reason": why})
+        self._acts.perform(act, effect=effect)
+
+    def _place(
+        self,
+        meeting: Meeting,
+        meeting_type: MeetingType,
+        person: Person,
+        capacity: Capacity,
+        invited_by: str,
+        act: Act,
+    ) -> Participant:
+        """Give a person a place. Link and code must not share an address (R060, R212)."""
+        link_channel = next(
+            (name for name in self._link_channels if getattr(person, _ADDRESS[name], "")),
+            "",
+        )
+        if not link_channel:
+            raise InvalidInputError("There is no address the invitation can be sent to.", field="email")
+        code_channel = "sms" if person.phone else ""
+        link_address = getattr(person, _ADDRESS[link_channel])
+        if code_channel:
+            verdict = may_carry(link_address, person.phone, link_channel=link_channel, code_channel=code_channel)
+            self._acts.require(act, verdict)
+        if "code" in meeting_type.sign_in.kinds and not code_channel:
+            raise InvalidInputError("The code needs a mobile number.", field="phone")
+        participant_id = ParticipantId(new_id("p"))
+        return Participant(
+            id=participant_id,
+            meeting=meeting.id,
+            capacity=capacity,
+            state=ParticipantState.INVITED,
+            person=PersonId(person.id),
+            link_digest=self._links.digest(self._links.secret(participant_id)),
+            link_channel=link_channel,
+            code_channel=code_channel,
+            language=person.language,
+            invited_by=invited_by,
+        )
+
+    def _guest(self, meeting_type: MeetingType, guest: GuestRequest) -> Person:
+        if guest.capacity not in GUEST_CAPACITIES:
+            raise InvalidInputError("A guest is an observer or a representative.", field="capacity")
+        name = _text("name", guest.name, _NAME_SIGNS)
+        for value, label in ((guest.email, "email"), (guest.phone, "phone")):
+            if len(value) > _ADDRESS_SIGNS or any(sign < " " for sign in value):
+                raise InvalidInputError("This address cannot be used.", field=label)
+        if not guest.email or "@" not in guest.email:
+            raise InvalidInputError("A guest needs an e-mail address for the invitation.", field="email")
+        subjects: tuple[Subject, ...] = ()
+        if guest.national_id:
+            try:
+                subjects = (normalise(guest.national_id, country=guest.country),)
+            except NationalIdError as error:
+                raise InvalidInputError(str(error), field="national_id") from error
+        elif "code" not in meeting_type.sign_in.kinds:
+            raise InvalidInputError(
+                "This meeting asks for an electronic ID, so the guest's personal number is needed.",
+                field="national_id",
+            )
+        known = self._people.find_by_subject(subjects[0]) if subjects else None
+        if known is not None and known.kind != "guest":
+            # The bank's own record of a customer is not overwritten by what an adviser typed for a guest.
+            return replace(known, email=guest.email, phone=guest.phone or known.phone)
+        person = Person(
+            id=known.id if known else new_id("per"),
+            kind="guest",
+            name=name,
+            email=guest.email,
+            phone=guest.phone,
+            subjects=subjects,
+            language=guest.language,
+            country=guest.country,
+        )
+        self._people.put(person)
+        return person
+
+    def _invitation_errands(
+        self, meeting: Meeting, meeting_type: MeetingType, place: Participant, due_at: datetime, template: str
+    ) -> list[Errand]:
+        errands = [_message(meeting.id, place, template, place.link_channel, due_at)]
+        if place.link_channel == "inbox" and place.code_channel:
+            errands.append(_message(meeting.id, place, "notice", place.code_channel, due_at))
+        reminder_at = meeting.starts_at - timedelta(minutes=meeting_type.reminder_minutes)
+        if reminder_at > due_at + timedelta(minutes=30):
+            errands.append(_message(meeting.id, place, "reminder", place.link_channel, reminder_at))
+        return errands
+
+    @staticmethod
+    def _check_times(request: BookingRequest, now: datetime) -> None:
+        if request.starts_at.tzinfo is None:
+            raise InvalidInputError("The time needs its time zone.", field="starts_at")
+        if not now - timedelta(minutes=5) <= request.starts_at <= now + _FURTHEST:
+            raise InvalidInputError("The time lies in the past or too far away.", field="starts_at")
+        if not timedelta(minutes=5) <= request.duration <= _LONGEST:
+            raise InvalidInputError("A meeting lasts from five minutes to eight hours.", field="duration")
+
+
+_ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}
+
+
+def _message(meeting: MeetingId, place: Participant, template: str, channel: str, due_at: datetime) -> Errand:
+    """The errand of one message. Its words and addresses are found when it is sent, not stored here."""
+    return Errand(
+        id=new_id("e"),
+        kind="message",
+        meeting=meeting,
+        due_at=due_at,
+        body={"participant": place.id, "template": template, "channel": channel},
+    )
+
+
+def _text(name: str, value: str, longest: int) -> str:
+    text = " ".join(value.split())
+    if not text:
+        raise InvalidInputError("This field may not be empty.", field=name)
+    if len(text) > longest:
+        raise InvalidInputError(f"At most {longest} signs.", field=name)
+    if any(not sign.isprintable() for sign in text):
+        raise InvalidInputError("This field holds signs that cannot be shown.", field=name)
+    return text

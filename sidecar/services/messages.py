@@ -1,0 +1,275 @@
+"""Messages to people: words found when they are sent, by the bank's channels, tried again, never doubled."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from sidecar.domain.calendar_file import calendar_file
+from sidecar.domain.errors import ConflictError, NotFoundError
+from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, StaffId
+from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.permissions import Capacity
+from sidecar.domain.policy import Policy, Segment, sign_in_for
+from sidecar.services.acts import Act, Acts
+from sidecar.services.arrival import situation
+from sidecar.services.links import Links
+from sidecar.services.ports import (
+    DeliveryFailedError,
+    Errand,
+    Extensions,
+    MeetingStore,
+    OutboundMessage,
+    PeopleStore,
+    Person,
+)
+
+_TRIES = 8
+_FIRST_PAUSE = timedelta(seconds=5)  # doubled after each failure: the last try comes about 11 minutes later
+_STALE = frozenset({"invitation", "reminder", "guest_invitation", "moved", "notice"})
+_WITH_CALENDAR = frozenset({"invitation", "guest_invitation", "moved", "cancelled"})
+_ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}
+
+
+class MessageWords(Protocol):
+    """Where the words come from: a brand's own template, else the shipped one."""
+
+    def subject_and_body(
+        self, *, brand: str, language: str, template: str, channel: str, values: Mapping[str, str]
+    ) -> tuple[str, str]: ...
+
+    def sign_in_words(self, providers: frozenset[str], language: str) -> str:
+        """Return what the sign-in will ask, in words: "BankID" or "BankID or a code by text message"."""
+
+    def date_and_time(self, moment: datetime, language: str, zone: ZoneInfo) -> tuple[str, str]: ...
+
+
+class BrandFacts(Protocol):
+    """What a message needs of a brand."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def phone(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def time_zone(self) -> str: ...
+
+
+class Messages:
+    """Composes and sends. A message's address and words are never stored outside the people store."""
+
+    def __init__(
+        self,
+        *,
+        acts: Acts,
+        meetings: MeetingStore,
+        people: PeopleStore,
+        policy: Policy,
+        extensions: Extensions,
+        links: Links,
+        words: MessageWords,
+        brand: Callable[[str], BrandFacts],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._acts = acts
+        self._meetings = meetings
+        self._people = people
+        self._policy = policy
+        self._extensions = extensions
+        self._links = links
+        self._words = words
+        self._brand = brand
+        self._clock = clock
+
+    def deliver(self, errand: Errand) -> bool:
+        """Send one due message. A failure is tried again with growing pauses, then given up and shown."""
+        now = self._clock()
+        body = errand.body
+        place = self._meetings.participant(ParticipantId(body["participant"]))
+        meeting = self._meetings.get(place.meeting)
+        if meeting.state in FINAL_STATES and body["template"] in _STALE:
+            self._finish(replace(errand, state="done", last_problem="stale"))
+            return False
+        channel = self._extensions.channels().get(body["channel"])
+        try:
+            if channel is None:
+                raise DeliveryFailedError("No plugin offers this channel.", retry=False)
+            channel.send(self._compose(errand, meeting, place))
+        except (DeliveryFailedError, NotFoundError) as error:
+            self._failed(errand, place, error)
+            return False
+        kind = "invitation.sent" if body["template"] != "summary" else "summary.sent"
+        act = Act(
+            kind,
+            "system",
+            now,
+            meeting.id,
+            place.id,
+            {"template": body["template"], "channel": body["channel"]},
+        )
+        done = replace(errand, state="done", attempts=errand.attempts + 1, last_problem="")
+        self._acts.perform(act, effect=lambda tx: tx.save_errand(done))
+        return True
+
+    def send_code(self, place: Participant, *, channel: str, code: str) -> None:
+        """Send a one-time code at once. It is not queued, not stored, not logged. Raises DeliveryFailedError."""
+        if channel == place.link_channel:
+            raise ConflictError("Link and code may not go the same way.")
+        meeting = self._meetings.get(place.meeting)
+        found = self._extensions.channels().get(channel)
+        if found is None or place.person is None:
+            raise DeliveryFailedError("No plugin offers this channel.", retry=False)
+        person = self._people.get(place.person)
+        values = self._values(meeting, place, person) | {"code": code}
+        subject, text = self._words.subject_and_body(
+            brand=meeting.brand, language=place.language, template="code", channel=channel, values=values
+        )
+        found.send(
+            OutboundMessage(
+                message_id=f"{place.id}.code.{self._clock().timestamp():.0f}",
+                channel=channel,
+                address=getattr(person, _ADDRESS[channel]),
+                sender_name=self._brand(meeting.brand).name,
+                subject=subject,
+                text=text,
+            )
+        )
+
+    def draft(
+        self,
+        *,
+        brand: str,
+        type_name: str,
+        customer: PersonId,
+        adviser: StaffId,
+        purpose: str,
+        starts_at: datetime,
+    ) -> tuple[str, str]:
+        """Return subject and text of an invitation as it would be sent, before anything is booked."""
+        person = self._people.get(customer)
+        meeting_type = self._policy.current(type_name, today=self._clock().date())
+        meeting = Meeting(
+            id=MeetingId("m_draft"),
+            state=MeetingState.BOOKED,
+            type_ref=meeting_type.ref,
+            brand=brand,
+            segment=Segment(person.segment),
+            adviser=adviser,
+            packages=frozenset(),
+            room=RoomName("draft"),
+            region="",
+            purpose=" ".join(purpose.split()),
+            language=person.language,
+            starts_at=starts_at,
+            ends_at=starts_at,
+            booked_at=starts_at,
+            retain_until=starts_at,
+        )
+        place = Participant(
+            id=ParticipantId("p_draft"),
+            meeting=meeting.id,
+            capacity=Capacity.CUSTOMER,
+            state=ParticipantState.INVITED,
+            person=customer,
+            language=person.language,
+        )
+        return self._words.subject_and_body(
+            brand=brand,
+            language=person.language,
+            template="invitation",
+            channel="email",
+            values=self._values(meeting, place, person) | {"link": f"{self._brand(brand).url}/m/…"},
+        )
+
+    def send_again(self, errand_id: str, *, channel: str = "") -> Errand:
+        """Put a delivery that was given up back in line, over another channel when one is named."""
+        errand = self._meetings.get_errand(errand_id)
+        if errand.state != "failed":
+            raise ConflictError("This delivery has not failed.")
+        body = dict(errand.body)
+        if channel and channel in self._extensions.channels():
+            place = self._meetings.participant(ParticipantId(body["participant"]))
+            if channel == place.code_channel:
+                raise ConflictError("Link and code may not go the same way.")
+            body["channel"] = channel
+        again = replace(errand, state="waiting", attempts=0, due_at=self._clock(), body=body)
+        self._finish(again)
+        return again
+
+    def _compose(self, errand: Errand, meeting: Meeting, place: Participant) -> OutboundMessage:
+        if place.person is None:
+            raise NotFoundError("There is nobody to write to.")
+        person = self._people.get(place.person)
+        template, channel = errand.body["template"], errand.body["channel"]
+        address = getattr(person, _ADDRESS[channel])
+        if not address:
+            raise DeliveryFailedError("The person has no address on this channel.", retry=False)
+        values = self._values(meeting, place, person)
+        subject, text = self._words.subject_and_body(
+            brand=meeting.brand, language=place.language, template=template, channel=channel, values=values
+        )
+        attachments: tuple[tuple[str, str, bytes], ...] = ()
+        if channel == "email" and template in _WITH_CALENDAR:
+            data = calendar_file(
+                uid=f"{meeting.id}@{meeting.brand}",
+                starts_at=meeting.starts_at,
+                ends_at=meeting.ends_at,
+                now=self._clock(),
+                title=subject,
+                description=text,
+                organizer=self._brand(meeting.brand).name,
+                sequence=meeting.version,
+                cancelled=template == "cancelled",
+            )
+            attachments = (("meeting.ics", "text/calendar", data),)
+        return OutboundMessage(
+            message_id=errand.id,
+            channel=channel,
+            address=address,
+            sender_name=self._brand(meeting.brand).name,
+            subject=subject,
+            text=text,
+            attachments=attachments,
+        )
+
+    def _values(self, meeting: Meeting, place: Participant, person: Person) -> dict[str, str]:
+        brand = self._brand(meeting.brand)
+        meeting_type = self._policy.type(meeting.type_ref)
+        adviser = self._people.find(meeting.adviser) if meeting.adviser else None
+        rule = sign_in_for(self._policy, situation(self._policy, meeting, place))
+        date, time = self._words.date_and_time(meeting.starts_at, place.language, ZoneInfo(brand.time_zone))
+        return {
+            "bank": brand.name,
+            "adviser": adviser.name if adviser else brand.name,
+            "purpose": meeting.purpose,
+            "meeting": meeting_type.title[place.language],
+            "date": date,
+            "time": time,
+            "link": f"{brand.url}/m/{self._links.secret(place.id)}",
+            "sign_in": self._words.sign_in_words(rule.providers, place.language),
+            "phone": brand.phone,
+            "name": person.name,
+        }
+
+    def _failed(self, errand: Errand, place: Participant, error: DeliveryFailedError | NotFoundError) -> None:
+        attempts = errand.attempts + 1
+        retry = bool(error.params.get("retry", False)) and attempts < _TRIES
+        tried = replace(
+            errand,
+            attempts=attempts,
+            due_at=self._clock() + _FIRST_PAUSE * 2 ** (attempts - 1),
+            state="waiting" if retry else "failed",
+            last_problem=error.slug,
+        )
+        if retry:
+            self._finish(tried)
+            return
+        data = {"template": errand.body["template"], "channel": errand.body["channel"], "attempts": attempts}
+        act = Act("invitation.failed", "system", self._clock(), place.meeting, place.id, data)
+        self._acts.perform(act, effect=lambda tx: tx.save_errand(tried))
+
+    def _finish(self, errand: Errand) -> None:
+        self._meetings.write(lambda tx: tx.save_errand(errand))

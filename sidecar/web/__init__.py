@@ -1,0 +1,1 @@
+"""How people and programs reach us: Flask pages, the open API, event streams."""

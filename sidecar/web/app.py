@@ -1,0 +1,226 @@
+"""The Flask application: blueprints, headers, errors in two shapes, and nothing reachable that declared no caller."""
+
+import hashlib
+import logging
+import secrets
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, redirect, render_template, request, send_from_directory
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.wrappers import Response as AnyResponse
+
+from sidecar.adapters.i18n import language_menu
+from sidecar.bootstrap import Services
+from sidecar.domain.errors import InvalidInputError, NotFoundError, RefusedError, TillitError
+from sidecar.settings import Brand
+from sidecar.web import guard
+from sidecar.web.access import access, check_declared
+from sidecar.web.api import api
+from sidecar.web.bridge_events import bridge_events
+from sidecar.web.customer import customer
+from sidecar.web.desk import desk
+from sidecar.web.feed import Feed
+from sidecar.web.message_templates import message_templates
+from sidecar.web.problems import problem_response
+from sidecar.web.public import public
+from sidecar.web.room import room
+from sidecar.web.staff_sign_in import staff_sign_in
+from sidecar.web.trusted_proxies import TrustedProxies
+from sidecar.web.web_sessions import WebSessions
+
+log = logging.getLogger("tillit.web")
+
+STATIC = Path(__file__).parent / "static"
+_YEAR_S = 31_536_000
+_CSP = "; ".join(
+    (
+        "default-src 'self'",
+        "base-uri 'none'",
+        "object-src 'none'",
+        "frame-ancestors 'none'",
+        "form-action 'self' {form_targets}",
+        "img-src 'self' data: blob:",  # the QR code and the picture from one's own camera
+        "media-src 'self' blob:",
+        "connect-src 'self'",
+    )
+)
+
+
+def create_app(services: Services) -> Flask:
+    """Return the application over these services. Raises ConfigurationError for a route without a caller."""
+    app = Flask("sidecar.web", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = services.settings.web.max_body_bytes
+    app.jinja_env.trim_blocks = True
+    app.extensions["tillit"] = services
+    app.extensions["tillit_feed"] = Feed(services.meetings)
+    web = services.settings.web
+    app.extensions["tillit_sessions"] = WebSessions(
+        services.sessions,
+        visit_ttl=web.session_longest,
+        staff_ttl=web.session_longest,
+        secure=web.secure_cookies,
+        clock=services.clock,
+    )
+    if web.trusted_proxies:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, web.trusted_proxies)  # type: ignore[method-assign]
+    for blueprint in (public, customer, room, staff_sign_in, desk, message_templates, api, bridge_events):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/static/<path:name>", "static", access("anyone")(_static))
+    guard.install(app)
+    app.after_request(_headers)
+    app.context_processor(_context)
+    app.register_error_handler(TillitError, _tillit_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unknown_error)
+    check_declared(app)
+    return app
+
+
+def _static(name: str) -> Response:
+    response = send_from_directory(STATIC, name)
+    if request.args.get("v"):
+        response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
+    return response
+
+
+def _headers(response: Response) -> Response:
+    """Set what every answer carries. The camera is for our own pages; nothing else may use anything."""
+    targets = _sign_in_origin()
+    response.headers.setdefault("Content-Security-Policy", _CSP.format(form_targets=targets).strip())
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"  # an invitation's link must not travel on
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Permissions-Policy"] = (
+        "camera=(self), microphone=(self), display-capture=(self), screen-wake-lock=(self), geolocation=()"
+    )
+    if guard.services().settings.web.secure_cookies:
+        response.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}; includeSubDomains"
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _sign_in_origin() -> str:
+    """Return the identity service's origin: the call check is a form post that is redirected there."""
+    tables = guard.services().settings.plugins.tables
+    issuer = str(tables.get(guard.services().settings.staff.provider, {}).get("issuer", ""))
+    return "/".join(issuer.split("/")[:3])
+
+
+@lru_cache(maxsize=512)
+def _version(name: str) -> str:
+    """Return a short digest of a static file, so that a new one is fetched at once. Modules import by path."""
+    if name.endswith(".js"):
+        # A module imports others without a version: one digest for all of them keeps a page consistent.
+        digest = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(STATIC.rglob("*.js"))))
+    else:
+        digest = hashlib.sha256((STATIC / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def static_url(name: str) -> str:
+    """Return the address of a static file with its version."""
+    return f"/static/{name}?v={_version(name)}"
+
+
+def brand_context(brand: Brand, translator: Any, services: Services) -> dict[str, Any]:
+    hours = services.hours(brand.id)
+    closes = hours.closes_at(services.clock())
+    return {
+        "id": brand.id,
+        "name": brand.name,
+        "phone": brand.phone,
+        "phone_href": "tel:" + "".join(c for c in brand.phone if c.isdigit() or c == "+"),
+        "logo_url": "/brand-logo" if brand.logo else None,
+        "privacy_url": "/privacy",
+        "help_url": "",
+        "hours": translator.t("meeting.open_until", time=translator.clock(closes)) if closes else "",
+    }
+
+
+def _context() -> dict[str, Any]:
+    translator = g.get("translator")
+    if translator is None:
+        return {}
+    services = guard.services()
+    menu = language_menu(translator.language, lambda code: f"?lang={code}")
+    offered = [each for each in menu if each["code"] in g.brand.languages]
+    return {
+        **translator.template_globals(services.clock()),
+        "languages": offered,
+        "brand": brand_context(g.brand, translator, services),
+        "csrf": "",
+        "static_url": static_url,
+    }
+
+
+def _wants_page() -> bool:
+    best = request.accept_mimetypes.best_match(["application/json", "text/html"])
+    return request.method == "GET" and best == "text/html" and not request.path.startswith("/api/")
+
+
+def sentence_of(error: TillitError) -> str:
+    """Return the plain sentence of an error in the reader's language."""
+    services, language = guard.services(), g.get("language", "en")
+    brand = g.get("brand")
+    words = {"phone": brand.phone, "bank": brand.name} if brand else {}
+    sentences = services.policy.sentences
+    key = str(error.params.get("sentence", ""))
+    if key and key in sentences.keys:
+        params = {k: v for k, v in error.params.items() if k not in ("sentence", "rule")}
+        return sentences.say(key, language, **words | params)
+    translator = g.get("translator")
+    text = f"common.problem.{error.slug.replace('-', '_')}"
+    if translator is not None and translator.has(text):
+        return str(translator.t(text, **words))
+    if error.slug in sentences.keys:
+        return sentences.say(error.slug, language, **words)
+    return str(translator.t("common.failed")) if translator is not None else error.detail
+
+
+def _tillit_error(error: TillitError) -> AnyResponse | tuple[str, int]:
+    case = secrets.token_hex(3).upper()
+    response = problem_response(error, sentence_of(error), instance=f"urn:tillit:case:{case}")
+    level = logging.ERROR if response.status_code >= 500 else logging.INFO
+    log.log(
+        level,
+        "request refused" if response.status_code < 500 else "request failed",
+        extra={"problem": error.slug, "case": case, "endpoint": request.endpoint, "rule": error.params.get("rule")},
+        exc_info=error if response.status_code >= 500 else None,
+    )
+    if not _wants_page():
+        return response
+    if error.slug == "not-signed-in":
+        return redirect(f"/staff/sign-in?next={request.path}")
+    if error.slug == "not-identified" and request.view_args:
+        return redirect(f"/v/{request.view_args['pid']}/identify")
+    kinds = {404: "not_found", 401: "session", 403: "forbidden", 503: "unavailable"}
+    sentence = sentence_of(error) if isinstance(error, RefusedError | InvalidInputError) else ""
+    page = render_template(
+        "error.html",
+        kind=kinds.get(response.status_code, "failed"),
+        sentence=sentence,
+        case=case,
+        urls={"again": request.path, "home": "/desk" if request.path.startswith("/desk") else ""},
+    )
+    return page, response.status_code
+
+
+def _http_error(error: HTTPException) -> AnyResponse | tuple[str, int]:
+    if isinstance(error, RequestEntityTooLarge):
+        return _tillit_error(InvalidInputError("The request is too large.", field="body"))
+    if error.code == 404:
+        return _tillit_error(NotFoundError("There is nothing here, or not for you."))
+    if error.code is not None and error.code < 400:
+        return error.get_response()  # type: ignore[return-value]  # a redirect is an answer
+    if error.code == 405:
+        return Response(status=405, headers={"Allow": ", ".join(getattr(error, "valid_methods", None) or [])})
+    return _tillit_error(InvalidInputError(f"This request cannot be read ({error.name}).", field="body"))
+
+
+def _unknown_error(error: Exception) -> AnyResponse | tuple[str, int]:
+    """Answer a plain 500 with a case number; the inner text stays inside."""
+    log.error("unexpected error", extra={"endpoint": request.endpoint}, exc_info=error)
+    return _tillit_error(TillitError("Something went wrong here."))

@@ -1,0 +1,84 @@
+"""Server-sent events from the announcements: one watcher a process, one waiting thread an open page."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sidecar.domain.errors import TillitError
+from sidecar.services.ports import Announcement, MeetingStore
+
+log = logging.getLogger("tillit.feed")
+
+_LOOK_S = 0.15  # how often the store is asked for news while somebody listens
+_HEARTBEAT_S = 15.0  # proxies close a silent line after 30 to 60 seconds
+_KEPT = 2000
+
+
+class Feed:
+    """Tells open pages what was announced, by whichever process."""
+
+    def __init__(self, meetings: MeetingStore) -> None:
+        self._meetings = meetings
+        self._news = threading.Condition()
+        self._recent: list[tuple[int, Announcement]] = []
+        self._listeners = 0
+        self._last = 0
+        self._running = False
+
+    def listen(self, wanted: Callable[[Announcement], bool]) -> Iterator[list[Announcement]]:
+        """Yield an empty list at once, then what is announced and wanted; empty again at each heartbeat.
+
+        Nothing announced after the first yield is missed, so a reader takes its picture of the state then.
+        """
+        with self._news:
+            self._listeners += 1
+            if not self._running:
+                self._start()
+            seen = self._last
+        try:
+            yield []
+            while True:
+                with self._news:
+                    self._news.wait_for(lambda seen=seen: self._last > seen, timeout=_HEARTBEAT_S)
+                    fresh = [told for number, told in self._recent if number > seen]
+                    seen = self._last
+                found = [told for told in fresh if wanted(told)]
+                if found or not fresh:
+                    yield found
+        finally:
+            with self._news:
+                self._listeners -= 1
+
+    def _start(self) -> None:
+        self._last = self._meetings.last_announcement()
+        self._recent.clear()
+        self._running = True
+        threading.Thread(target=self._watch, name="feed", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(_LOOK_S)
+            try:
+                told = self._meetings.announcements_after(self._last)
+            except TillitError as error:
+                log.warning("feed cannot read", extra={"problem": error.slug})
+                continue
+            with self._news:
+                if told:
+                    self._recent = (self._recent + told)[-_KEPT:]
+                    self._last = told[-1][0]
+                    self._news.notify_all()
+                elif not self._listeners:
+                    self._running = False
+                    return
+
+
+def event(name: str, data: Any) -> str:
+    """Return one server-sent event. Source: WHATWG HTML, section 9.2."""
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+HEARTBEAT = ": still here\n\n"

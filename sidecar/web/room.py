@@ -1,0 +1,237 @@
+"""The room's routes: the page, the token, the media offer, and every act. JSON in, JSON out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, stream_with_context
+from werkzeug.wrappers import Response as AnyResponse
+
+from sidecar.domain.errors import InvalidInputError
+from sidecar.domain.ids import ParticipantId
+from sidecar.domain.meetings import FINAL_STATES, INSIDE, Participant, ParticipantState
+from sidecar.domain.permissions import Capacity
+from sidecar.services.booking import GuestRequest
+from sidecar.services.ports import Announcement, ConferenceUnavailableError
+from sidecar.web.access import access
+from sidecar.web.customer_views import lobby_view
+from sidecar.web.feed import HEARTBEAT, event
+from sidecar.web.forms import json_body, text_of
+from sidecar.web.guard import feed, place, services, sessions, translator
+from sidecar.web.lobby_state import lobby_facts
+from sidecar.web.room_state import room_state
+
+room = Blueprint("room", __name__, url_prefix="/v/<pid>")
+
+_SDP_SIGNS = 200_000
+
+
+@room.get("/room")
+@access("occupant")
+def page(pid: str) -> AnyResponse | str:
+    here = place()
+    meeting = services().meetings.get(here.meeting)
+    if meeting.state in FINAL_STATES or here.state is ParticipantState.EXPELLED:
+        return redirect(f"/v/{pid}/left")
+    if here.state not in INSIDE:
+        return redirect(f"/v/{pid}/lobby" if not here.is_staff else f"/desk/meetings/{meeting.id}")
+    t = translator()
+    return render_template(
+        "room.html",
+        pid=pid,
+        csrf=_session(here)["csrf"],
+        state=room_state(services(), here, t),
+        room_texts=t.texts_under("room"),
+        leave_url=f"/desk/meetings/{meeting.id}" if here.is_staff else f"/v/{pid}/left",
+        languages=[],
+    )
+
+
+@room.post("/room/token")
+@access("occupant")
+def token(pid: str) -> Response:
+    """Mint a join token: single use, two minutes, only for somebody who was admitted."""
+    here = place()
+    minted = services().admission.mint(here)
+    state = room_state(services(), here, translator())
+    return jsonify(token=minted, join_url=f"/v/{pid}/room/join", state=state)
+
+
+@room.post("/room/join")
+@access("occupant")
+def join(pid: str) -> Response:
+    """Spend the join token and let the browser's media in. Answers the bridge's SDP."""
+    body = json_body()
+    here = place()
+    sdp = text_of(body, "sdp", longest=_SDP_SIGNS)
+    unverified = text_of(body, "token", longest=8192)
+    meeting = services().meetings.get(here.meeting)
+    verified = services().verify_join(unverified, meeting.room)
+    inside = services().admission.joined(here, verified)
+    try:
+        answer = services().conference.admit(room=meeting.room, join_token=unverified, sdp=sdp)
+    except (ConferenceUnavailableError, InvalidInputError):
+        services().room.leave(inside, reason="no-media")
+        raise
+    return jsonify(sdp=answer)
+
+
+@room.get("/events")
+@access("visitor")
+def events(pid: str) -> Response:
+    """Stream this person's picture of lobby or room, again after each change."""
+    here, t, product = place(), translator(), services()
+
+    def picture() -> tuple[str, Any]:
+        now = product.meetings.participant(here.id)
+        meeting = product.meetings.get(now.meeting)
+        if meeting.state in FINAL_STATES or now.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
+            return event("go", {"url": f"/v/{pid}/left"}), None
+        if now.state in INSIDE:
+            return event("state", room_state(product, now, t)), now
+        return event("state", lobby_view(t, **lobby_facts(product, now))), now
+
+    def stream() -> Iterator[str]:
+        def wanted(told: Announcement) -> bool:
+            return told.meeting == here.meeting
+
+        first = True
+        for told in feed().listen(wanted):
+            if not told and not first:
+                yield HEARTBEAT
+                continue
+            first = False
+            if any(a.kind == "participant.admitted" and a.participant == here.id for a in told):
+                yield event("go", {"url": f"/v/{pid}/room"})
+            for notice in (a for a in told if a.kind == "mute.done" and (a.data or {}).get("target") == here.id):
+                yield event("notice", {"sentence": t("meeting.muted"), "urgent": True, "kind": notice.kind})
+            text, alive = picture()
+            yield text
+            if alive is None:
+                return
+
+    return Response(
+        stream_with_context(stream()),
+        mimetype="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+@room.get("/room/state")
+@access("occupant")
+def state(pid: str) -> Response:
+    return jsonify(room_state(services(), place(), translator()))
+
+
+@room.post("/room/leave")
+@access("occupant")
+def leave(pid: str) -> Response:
+    services().room.leave(place())
+    return jsonify(next=f"/v/{pid}/left")
+
+
+@room.post("/room/chat")
+@access("occupant")
+def chat(pid: str) -> Response:
+    line = services().room.chat(place(), text_of(json_body(), "text", longest=4000))
+    return jsonify(id=line.id)
+
+
+@room.post("/room/hand")
+@access("occupant")
+def hand(pid: str) -> Response:
+    services().room.hand(place(), raised=bool(json_body().get("raised")))
+    return jsonify({})
+
+
+@room.post("/room/share")
+@access("occupant")
+def share(pid: str) -> Response:
+    body = json_body()
+    if body.get("action") == "stop":
+        services().room.stop_share(place())
+    else:
+        services().room.start_share(place(), text_of(body, "surface", longest=20))
+    return jsonify({})
+
+
+@room.post("/room/record")
+@access("occupant")
+def record(pid: str) -> Response:
+    services().room.record(place())
+    return jsonify({})
+
+
+@room.post("/room/admit")
+@access("occupant")
+def admit(pid: str) -> Response:
+    services().admission.admit(place(), _target())
+    return jsonify({})
+
+
+@room.post("/room/deny")
+@access("occupant")
+def deny(pid: str) -> Response:
+    services().admission.deny(place(), _target())
+    return jsonify({})
+
+
+@room.post("/room/expel")
+@access("occupant")
+def expel(pid: str) -> Response:
+    services().room.expel(place(), _target())
+    return jsonify({})
+
+
+@room.post("/room/mute")
+@access("occupant")
+def mute(pid: str) -> Response:
+    services().room.mute(place(), _target(), text_of(json_body(), "kind", longest=20))
+    return jsonify({})
+
+
+@room.post("/room/invite")
+@access("occupant")
+def invite(pid: str) -> Response:
+    guest = guest_of(json_body())
+    invited = services().room.invite(place(), guest)
+    return jsonify(id=invited.id)
+
+
+@room.post("/room/raise")
+@access("occupant")
+def raise_security(pid: str) -> Response:
+    services().room.raise_security(place(), text_of(json_body(), "target", longest=60))
+    return jsonify({})
+
+
+@room.post("/room/end")
+@access("occupant")
+def end(pid: str) -> Response:
+    here = place()
+    services().room.end(here.meeting, actor=str(here.staff or here.person), place=here, reason="ended")
+    return jsonify(next=f"/desk/meetings/{here.meeting}/journal" if here.is_staff else f"/v/{pid}/left")
+
+
+def guest_of(body: dict[str, Any]) -> GuestRequest:
+    """Return the guest a form or the open API describes. Raises InvalidInputError naming the field."""
+    try:
+        capacity = Capacity(text_of(body, "capacity", longest=20))
+    except ValueError as error:
+        raise InvalidInputError("A guest is an observer or a representative.", field="capacity") from error
+    return GuestRequest(
+        name=text_of(body, "name", longest=200),
+        capacity=capacity,
+        email=text_of(body, "email", longest=300, required=False),
+        phone=text_of(body, "phone", longest=40, required=False),
+        national_id=text_of(body, "national_id", longest=40, required=False),
+        country=text_of(body, "country", longest=2, required=False) or "SE",
+        language=text_of(body, "language", longest=2, required=False) or "sv",
+    )
+
+
+def _target() -> ParticipantId:
+    return ParticipantId(text_of(json_body(), "participant", longest=60))
+
+
+def _session(here: Participant) -> Any:
+    return sessions().staff() if here.is_staff else sessions().visit()

@@ -1,0 +1,165 @@
+"""What one person's page may know of the room, as JSON: built anew for each reader, nothing hidden is sent."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sidecar.adapters.i18n import Translator
+from sidecar.bootstrap import Services
+from sidecar.domain.clock import to_text
+from sidecar.domain.meetings import INSIDE, Meeting, Participant, ParticipantState
+from sidecar.domain.permissions import Permission
+from sidecar.domain.policy import (
+    band_for,
+    decide,
+    encryption_for,
+    permissions_for,
+    promise,
+    raises_left,
+)
+from sidecar.services.arrival import situation
+from sidecar.web.guard import translator
+
+_SHOWN = INSIDE | {ParticipantState.LEFT, ParticipantState.EXPELLED}
+
+
+def room_state(services: Services, me: Participant, t: Translator) -> dict[str, Any]:
+    """Return the state JSON of the room page for this person. Names as verified, never a personal number."""
+    meeting = services.meetings.get(me.meeting)
+    places = services.meetings.participants(meeting.id)
+    policy = services.policy
+    where = situation(policy, meeting, me)
+    permissions = permissions_for(policy, where)
+    adviser = next((p for p in places if p.is_staff), None)
+    words = {
+        "adviser": _name(services, adviser) if adviser else services.brands[meeting.brand].name,
+        "phone": services.brands[meeting.brand].phone,
+    }
+    refusals = {
+        permission.value: policy.sentences.say(decision, t.language, **words)
+        for permission in Permission
+        if not (decision := decide(policy, where, permission)).allowed
+    }
+    band = band_for(where)
+    return {
+        "meeting": {
+            "id": meeting.id,
+            "title": policy.type(meeting.type_ref).title[t.language],
+            "type": meeting.type_ref,
+            "band": band.value,
+            "band_label": t(f"meeting.band.{band.value}"),
+            "started_at": to_text(meeting.opened_at) if meeting.opened_at else None,
+            "ends_at": to_text(meeting.ends_at),
+            "promise": promise(policy, where, t.language),
+            "encryption": encryption_for(policy, where),
+            "state": meeting.state.value,
+            "brand": services.brands[meeting.brand].name,
+        },
+        "me": {
+            "id": me.id,
+            "name": _name(services, me),
+            "capacity": me.capacity.value,
+            "permissions": sorted(permissions),
+            "session_until": to_text(me.session_until) if me.session_until else None,
+        },
+        "people": [_person(services, place, t) for place in places if place.state in _SHOWN and _came(place)],
+        "lobby": _lobby(services, places, t) if Permission.ADMIT in permissions else [],
+        "alerts": _alerts(places, t) if Permission.ADMIT in permissions else [],
+        "refusals": refusals,
+        "chat": _chat(services, meeting, t) if Permission.CHAT in permissions else [],
+        "raises": [
+            {
+                "target": target,
+                "label": policy.sentences.say(f"raise.{target}", t.language),
+                "sentence": policy.sentences.say(f"raise.{target}.text", t.language),
+            }
+            for target in raises_left(policy, where)
+        ]
+        if Permission.RAISE_SECURITY in permissions
+        else [],
+    }
+
+
+def verified_label(services: Services, place: Participant, t: Translator) -> str:
+    """Return how this person was verified, in words: "BankID, tillitsnivå 3"."""
+    if place.is_staff:
+        return t("meeting.verified.staff")
+    if place.identified is None:
+        return ""
+    key = f"{place.identified.provider}.label"
+    return t(key) if t.has(key) else t("meeting.verified.other")
+
+
+def region_name(region: str) -> str:
+    """Return a region in the reader's words: the countries it lies in, else its own name."""
+    t = translator()
+    key = f"meeting.region.{region.replace('-', '_')}"
+    return t(key) if t.has(key) else region
+
+
+def _came(place: Participant) -> bool:
+    return place.state in INSIDE or place.joined_at is not None
+
+
+def _person(services: Services, place: Participant, t: Translator) -> dict[str, Any]:
+    name = _name(services, place)
+    return {
+        "id": place.id,
+        "name": name,
+        "given": name.split(" ")[0],
+        "capacity": place.capacity.value,
+        "capacity_label": t(f"meeting.capacity.{place.capacity.value}"),
+        "verified": verified_label(services, place, t),
+        "state": "left" if place.state not in INSIDE else _live_state(place),
+        "hand": place.hand,
+        "sharing": place.sharing,
+    }
+
+
+def _live_state(place: Participant) -> str:
+    return {ParticipantState.IN_ROOM: "in_room", ParticipantState.AWAY: "left"}.get(place.state, "admitted")
+
+
+def _lobby(services: Services, places: Sequence[Participant], t: Translator) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": place.id,
+            "name": _name(services, place),
+            "verified": verified_label(services, place, t),
+            "since": to_text(place.waiting_since) if place.waiting_since else None,
+            "capacity_label": t(f"meeting.capacity.{place.capacity.value}"),
+        }
+        for place in places
+        if place.state is ParticipantState.WAITING
+    ]
+
+
+def _alerts(places: Sequence[Participant], t: Translator) -> list[dict[str, Any]]:
+    """Say that another person tried, not who it was."""
+    return [
+        {
+            "id": f"wrong-{place.id}-{place.wrong_person_tries}",
+            "sentence": t("meeting.wrong_person", capacity=t(f"meeting.capacity.{place.capacity.value}")),
+        }
+        for place in places
+        if place.wrong_person_tries
+    ]
+
+
+def _chat(services: Services, meeting: Meeting, t: Translator) -> list[dict[str, Any]]:
+    names = {place.id: _name(services, place) for place in services.meetings.participants(meeting.id)}
+    return [
+        {
+            "id": line.id,
+            "from": line.sender,
+            "name": names.get(line.sender, ""),
+            "at": to_text(line.at),
+            "text": line.text,
+        }
+        for line in services.meetings.chat(meeting.id)
+    ]
+
+
+def _name(services: Services, place: Participant) -> str:
+    pseudonym = place.person or place.staff
+    person = services.people.find(pseudonym) if pseudonym else None
+    return person.shown_name if person else ""

@@ -1,0 +1,47 @@
+// @ts-check
+// What every part of the page may use. main.js makes it; nothing else is shared between the parts.
+
+/**
+ * @typedef {object} Question
+ * @property {string} title
+ * @property {string} text what will happen
+ * @property {string} stay the way back, where the focus is
+ * @property {string} go the act itself
+ */
+
+/**
+ * @typedef {object} Hub
+ * @property {import("./texts.js").Say} t
+ * @property {string} language
+ * @property {() => import("./state.js").Room} room the newest state
+ * @property {(path: string, body?: unknown) => Promise<Record<string, any> | null>} act asks the server; a refusal is shown, and null is returned
+ * @property {(sentence: string, options?: {urgent?: boolean}) => void} answer shows a sentence above the buttons until it is put away, and says it
+ * @property {(sentence: string) => void} say for screen readers, in turn
+ * @property {(sentence: string) => void} alarm for screen readers, at once
+ * @property {(question: Question) => Promise<boolean>} ask asks once, with the focus on staying
+ */
+
+import { byId, one, write } from "./dom.js";
+
+/**
+ * The one question box. A second question while it is open is answered no: never a box on a box.
+ * @returns {(question: Question) => Promise<boolean>}
+ */
+export function asker() {
+  const box = /** @type {HTMLDialogElement} */ (byId("ask"));
+  const stay = one(box, "[data-stay]");
+  const go = one(box, "[data-go]");
+  stay.addEventListener("click", () => box.close("stay"));
+  go.addEventListener("click", () => box.close("go"));
+  return ({ title, text, stay: back, go: act }) => {
+    if (box.open) return Promise.resolve(false);
+    write(one(box, "h2"), title);
+    write(one(box, "p"), text);
+    write(one(stay, "span"), back);
+    write(one(go, "span"), act);
+    box.returnValue = "stay";
+    box.showModal();
+    stay.focus();
+    return new Promise((resolve) => box.addEventListener("close", () => resolve(box.returnValue === "go"), { once: true }));
+  };
+}

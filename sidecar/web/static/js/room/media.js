@@ -1,0 +1,281 @@
+// @ts-check
+// The one connection to the bridge: one offer, one answer, never renegotiated. A lost one is replaced by a fresh one.
+
+import { Problem } from "../api.js";
+import { backoff } from "../live.js";
+import { plan, WINDOW } from "./quality.js";
+import { bySlot } from "./slots.js";
+
+/** Receive slots of the bridge, in the order of its contract: so many voices, then so many pictures. */
+const VOICES = 7;
+const PICTURES = 8;
+/** Milliseconds: how long candidates may take to gather, a connection to stand, a hiccup to pass, a ping to be answered. */
+const GATHER = 1500;
+const CONNECT = 10_000;
+const HICCUP = 3000;
+const PING = 5000;
+const SILENCE = 15_000;
+
+/** @typedef {"microphone" | "camera" | "share"} Kind */
+/**
+ * @typedef {object} Wiring
+ * @property {(signal: AbortSignal) => Promise<string>} token a fresh join token
+ * @property {(token: string, sdp: string, signal: AbortSignal) => Promise<string>} join trades the offer for the answer
+ * @property {(state: "joining" | "connected" | "reconnecting") => void} state
+ * @property {(problem: Problem) => void} refused the server said no: nothing is tried again
+ * @property {(tracks: Map<string, MediaStreamTrack>) => void} tracks our receive slots by mid, new for each connection
+ * @property {(people: Map<string, import("./slots.js").Mids>) => void} slots
+ * @property {(message: any) => void} message every other message of the bridge
+ */
+
+/** True when asking again later can help: no answer, a busy or a broken server. @param {unknown} error */
+export const passing = (error) => !(error instanceof Problem) || error.status === 0 || error.status >= 500 || [408, 425, 429].includes(error.status);
+
+export class Connection {
+  /** @type {Wiring} */ #wiring;
+  /** @type {RTCPeerConnection | null} */ #pc = null;
+  /** @type {RTCDataChannel | null} */ #channel = null;
+  /** @type {Partial<Record<Kind, RTCRtpSender>>} */ #senders = {};
+  /** @type {Record<Kind, MediaStreamTrack | null>} */ #tracks = { microphone: null, camera: null, share: null };
+  /** @type {{audio: string[], video: string[]}} */ #mids = { audio: [], video: [] };
+  /** @type {Map<string, any>} last message of each kind that the bridge must hear again after a reconnect */ #standing = new Map();
+  /** @type {import("./quality.js").Level} */ #level = "good";
+  /** @type {AbortController} */ #run = new AbortController();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
+  /** @type {ReturnType<typeof setInterval> | undefined} */ #pulse;
+  #attempt = 0;
+  #been = false;
+  #stopped = false;
+
+  /** @param {Wiring} wiring */
+  constructor(wiring) {
+    this.#wiring = wiring;
+    addEventListener("online", this.#hurry);
+  }
+
+  /** Join, and stay joined until `stop`. */
+  start() {
+    this.#wiring.state("joining");
+    void this.#join();
+  }
+
+  /** Leave the media. Nothing is tried again. */
+  stop() {
+    this.#stopped = true;
+    removeEventListener("online", this.#hurry);
+    this.#close();
+  }
+
+  /** Send this track from now on, or nothing. @param {Kind} kind @param {MediaStreamTrack | null} track */
+  async setTrack(kind, track) {
+    this.#tracks[kind] = track;
+    await this.#senders[kind]?.replaceTrack(track);
+    await this.#tune();
+  }
+
+  /** Fit what we send to the network. @param {import("./quality.js").Level} level */
+  async setLevel(level) {
+    this.#level = level;
+    await this.#tune();
+  }
+
+  /**
+   * Tell the bridge. "media" and "want" hold until replaced, and are told again after a reconnect.
+   * @param {{type: string, [key: string]: unknown}} message
+   */
+  send(message) {
+    if (message.type !== "ping") this.#standing.set(message.type, message);
+    if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(message));
+  }
+
+  /** @returns {Promise<RTCStatsReport | null>} null while there is no connection */
+  async stats() {
+    return this.#pc ? this.#pc.getStats() : null;
+  }
+
+  async #join() {
+    const run = (this.#run = new AbortController());
+    try {
+      const pc = this.#build();
+      const [token] = await Promise.all([this.#wiring.token(run.signal), offered(pc)]);
+      run.signal.throwIfAborted();
+      const answer = await this.#wiring.join(token, pc.localDescription?.sdp ?? "", run.signal);
+      run.signal.throwIfAborted();
+      await pc.setRemoteDescription({ type: "answer", sdp: answer });
+      await this.#tune();
+    } catch (error) {
+      if (run.signal.aborted || this.#stopped) return;
+      if (passing(error)) {
+        this.#lost();
+        return;
+      }
+      this.stop();
+      this.#wiring.refused(/** @type {Problem} */ (error));
+    }
+  }
+
+  /** A connection with its m-lines in the order of the bridge's contract, not offered yet. */
+  #build() {
+    // No ICE servers: the bridge is reached directly, and nobody outside learns that a meeting is held.
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", rtcpMuxPolicy: "require", iceServers: [] });
+    this.#pc = pc;
+    const sender = (/** @type {"audio" | "video"} */ media, /** @type {Kind} */ kind) => {
+      const { sender: made } = pc.addTransceiver(media, { direction: "sendonly" });
+      this.#senders[kind] = made;
+      if (this.#tracks[kind]) void made.replaceTrack(this.#tracks[kind]);
+    };
+    sender("audio", "microphone");
+    sender("video", "camera");
+    sender("video", "share");
+    this.#listen(pc.createDataChannel("tillit"));
+    for (let n = 0; n < VOICES; n += 1) pc.addTransceiver("audio", { direction: "recvonly" });
+    for (let n = 0; n < PICTURES; n += 1) pc.addTransceiver("video", { direction: "recvonly" });
+
+    pc.addEventListener("connectionstatechange", () => {
+      if (pc !== this.#pc) return;
+      if (pc.connectionState === "connected") {
+        clearTimeout(this.#patience);
+        this.#attempt = 0;
+        this.#been = true;
+        this.#wiring.state("connected");
+      } else if (pc.connectionState === "disconnected") {
+        clearTimeout(this.#patience);
+        this.#patience = setTimeout(() => this.#lost(pc), HICCUP);
+      } else if (pc.connectionState === "failed") this.#lost(pc);
+    });
+    pc.addEventListener("signalingstatechange", () => {
+      if (pc !== this.#pc || pc.signalingState !== "stable") return;
+      this.#patience = setTimeout(() => this.#lost(pc), CONNECT);
+      this.#name(pc);
+    });
+    return pc;
+  }
+
+  /** Learn which receive slot has which mid, and hand the slots' tracks on. @param {RTCPeerConnection} pc */
+  #name(pc) {
+    this.#mids = { audio: [], video: [] };
+    /** @type {Map<string, MediaStreamTrack>} */
+    const tracks = new Map();
+    for (const { mid, receiver, direction } of pc.getTransceivers()) {
+      if (mid === null || direction !== "recvonly") continue;
+      this.#mids[/** @type {"audio" | "video"} */ (receiver.track.kind)].push(mid);
+      tracks.set(mid, receiver.track);
+    }
+    this.#wiring.tracks(tracks);
+  }
+
+  /** @param {RTCDataChannel} channel */
+  #listen(channel) {
+    this.#channel = channel;
+    let heard = Infinity;
+    channel.addEventListener("open", () => {
+      for (const message of this.#standing.values()) channel.send(JSON.stringify(message));
+      let n = 0;
+      clearInterval(this.#pulse);
+      this.#pulse = setInterval(() => {
+        // Only a bridge that has answered once can fall silent.
+        if (performance.now() - heard > SILENCE) this.#lost();
+        else this.send({ type: "ping", n: (n += 1) });
+      }, PING);
+    });
+    channel.addEventListener("message", ({ data }) => {
+      const message = parsed(data);
+      if (channel !== this.#channel || typeof message?.type !== "string") return;
+      if (message.type === "pong") heard = performance.now();
+      else if (message.type === "slots") this.#wiring.slots(bySlot(message, this.#mids));
+      else this.#wiring.message(message);
+    });
+    channel.addEventListener("close", () => {
+      if (channel === this.#channel) this.#lost();
+    });
+  }
+
+  /** Start over: a new connection with a new token. @param {RTCPeerConnection} [pc] the one that failed */
+  #lost(pc) {
+    if (this.#stopped || (pc && pc !== this.#pc)) return;
+    this.#close();
+    this.#wiring.state(this.#been ? "reconnecting" : "joining");
+    this.#retry = setTimeout(() => void this.#join(), this.#attempt === 0 ? 0 : backoff(this.#attempt - 1, Math.random()));
+    this.#attempt += 1;
+  }
+
+  #close() {
+    const [pc, channel] = [this.#pc, this.#channel];
+    this.#pc = null;
+    this.#channel = null;
+    this.#senders = {};
+    clearTimeout(this.#retry);
+    clearTimeout(this.#patience);
+    clearInterval(this.#pulse);
+    this.#run.abort();
+    channel?.close();
+    pc?.close();
+  }
+
+  /** The network is back: do not wait out the pause. */
+  #hurry = () => {
+    if (this.#pc || this.#stopped) return;
+    clearTimeout(this.#retry);
+    void this.#join();
+  };
+
+  /** Ask the browser for sound first, then frames, then resolution. What a browser does not know it leaves out. */
+  async #tune() {
+    const { scale, camera, maxFramerate } = plan(this.#level, this.#tracks.camera?.getSettings().height);
+    await Promise.all([
+      tuned(this.#senders.microphone, { priority: "high", networkPriority: "high" }),
+      tuned(
+        this.#senders.camera,
+        camera
+          ? { active: true, priority: "low", networkPriority: "low", scaleResolutionDownBy: scale, maxFramerate }
+          : { active: false },
+        "maintain-framerate",
+      ),
+      tuned(this.#senders.share, { priority: "medium", networkPriority: "medium", ...WINDOW }, "maintain-resolution"),
+    ]);
+  }
+}
+
+/**
+ * Make the offer with its candidates in it.
+ * @param {RTCPeerConnection} pc
+ */
+async function offered(pc) {
+  await pc.setLocalDescription();
+  if (pc.iceGatheringState === "complete") return;
+  await new Promise((resolve) => {
+    const timer = setTimeout(resolve, GATHER);
+    pc.addEventListener("icegatheringstatechange", () => {
+      if (pc.iceGatheringState !== "complete") return;
+      clearTimeout(timer);
+      resolve(undefined);
+    });
+  });
+}
+
+/**
+ * @param {RTCRtpSender | undefined} sender
+ * @param {Record<string, unknown>} encoding
+ * @param {string} [preference] degradationPreference
+ */
+async function tuned(sender, encoding, preference) {
+  const parameters = sender?.getParameters();
+  if (!sender || !parameters?.encodings?.length) return;
+  Object.assign(parameters.encodings[0], encoding);
+  if (preference) Object.assign(parameters, { degradationPreference: preference });
+  try {
+    await sender.setParameters(parameters);
+  } catch {
+    // Not every browser takes every wish, and a connection that closes meanwhile takes none: the picture goes on as it was.
+  }
+}
+
+/** @param {unknown} data @returns {any} */
+function parsed(data) {
+  try {
+    return typeof data === "string" ? JSON.parse(data) : null;
+  } catch {
+    return null;
+  }
+}

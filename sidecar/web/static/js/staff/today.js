@@ -1,0 +1,5 @@
+// @ts-check
+import { follow, wire } from "./acts.js";
+
+wire(document);
+follow("live");

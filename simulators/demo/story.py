@@ -1,0 +1,258 @@
+"""The mortgage meeting, held by headless browsers: adviser, customer and observer, each in a browser of their own.
+
+Every step is what a person does: pages are opened, read and clicked; the demo phone and the mailbox are used as
+their owners would. Each step can be told and photographed.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+
+from simulators.demo.world import World
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream=fps=30",
+    "--use-fake-ui-for-media-stream",
+    "--auto-select-desktop-capture-source=Tillit",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+)
+DESKTOP = {"width": 1280, "height": 800}
+HANDHELD = {"width": 390, "height": 844}
+_MEDIA_S = 30.0
+
+MAJA = {"mailbox": "maja.granlid", "phone": "maja", "name": "Maja Granlid"}
+SAMIR = {"mailbox": "samir.haddin@example.org", "phone": "samir", "name": "Samir Haddin", "id": "198805071233"}
+
+
+@dataclass
+class Person:
+    """One person's browser: cookies, camera and page of their own."""
+
+    context: BrowserContext
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def browser_of(playwright: Playwright) -> Iterator[Browser]:
+    """Yield a headless Chromium with an invented camera and microphone."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+class Story:
+    """Holds one meeting. told: called with each finished step. pictures: where screenshots go."""
+
+    def __init__(self, world: World, browser: Browser, *, pictures: Path, told: Callable[[str], None]) -> None:
+        self.world = world
+        self.browser = browser
+        self.pictures = pictures
+        self.told = told
+        self.meeting = ""
+        self._before: dict[str, int] = {}
+        self.elin = self.person(DESKTOP)
+        self.maja = self.person(HANDHELD, phone=True)
+        self.samir = self.person(HANDHELD, phone=True)
+
+    def person(self, size: dict[str, int], *, phone: bool = False) -> Person:
+        context = self.browser.new_context(
+            locale="sv-SE",
+            viewport=size,  # type: ignore[arg-type]  # Playwright's own TypedDict has these two keys
+            has_touch=phone,
+            permissions=["camera", "microphone"],
+            timezone_id="Europe/Stockholm",
+        )
+        person = Person(context, context.new_page())
+        person.page.set_default_timeout(20_000)
+        person.page.on("pageerror", lambda error: person.problems.append(str(error)))
+        person.page.on(
+            "console",
+            lambda line: person.problems.append(line.text) if "Content Security Policy" in line.text else None,
+        )
+        return person
+
+    def photograph(self, person: Person, name: str) -> None:
+        """Keep the page as it is, at the person's own width and at the other one."""
+        page = person.page
+        own = page.viewport_size or DESKTOP
+        for label, size in (("desktop", DESKTOP), ("phone", HANDHELD)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.screenshot(path=self.pictures / f"{name}-{label}.png", full_page=not page.url.endswith("/room"))
+        page.set_viewport_size(own)
+
+    def hold(self) -> None:
+        """Hold the whole meeting, from the desk's sign-in to the evidence file."""
+        self.sign_in_at_the_desk()
+        self.book()
+        self.arrive(self.maja, MAJA["mailbox"])
+        self.identify(self.maja, MAJA["phone"])
+        self.start_the_meeting()
+        self.admit(MAJA["name"])
+        self.see_each_other(self.elin, self.maja)
+        self.arrive(self.samir, SAMIR["mailbox"])
+        self.identify(self.samir, SAMIR["phone"])
+        self.admit(SAMIR["name"])
+        self.see_each_other(self.elin, self.samir)
+        self.see_each_other(self.maja, self.samir)
+
+    def sign_in_at_the_desk(self, who: str = "Elin Sjöhage", how: str = "Lösenord och säkerhetsnyckel") -> None:
+        page = self.elin.page
+        page.goto(f"{self.world.bank}/desk")
+        self._at_identity_service(page, who, how)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Dina möten i dag")
+        self.photograph(self.elin, "desk-empty")
+        self.told("Elin signs in at the desk with a security key")
+
+    def book(self) -> None:
+        """Book the mortgage meeting for now, with Samir as observer."""
+        page = self.elin.page
+        self._before = {each: len(self._messages(each)) for each in (MAJA["mailbox"], SAMIR["mailbox"])}
+        page.goto(f"{self.world.bank}/desk/book")
+        page.get_by_role("radio", name=re.compile("Bolån")).check()
+        page.get_by_role("combobox", name="Kund").press_sequentially("Maja")
+        page.get_by_role("option", name=re.compile("Maja Granlid")).click()
+        page.get_by_label("Syfte, står i inbjudan").fill("Utöka bolånet för renovering")
+        page.get_by_role("button", name="Lägg till", exact=True).click()
+        page.get_by_label("Namn").fill(SAMIR["name"])
+        page.get_by_label("E-post, dit går länken").fill(SAMIR["mailbox"])
+        page.get_by_label("Mobil, dit går en kod").fill("+46701740606")
+        page.get_by_label("Personnummer").fill(SAMIR["id"])
+        page.get_by_role("button", name="Lägg till gästen").click()
+        self.photograph(self.elin, "book")
+        page.get_by_role("button", name="Boka och skicka inbjudan").click()
+        page.wait_for_url(re.compile(r"/desk/meetings/m_"))
+        self.meeting = re.search(r"m_[a-z0-9]+", page.url)[0]  # type: ignore[index]
+        self.photograph(self.elin, "booked")
+        self.told("Elin books a mortgage meeting with Maja, and Samir as observer")
+
+    def arrive(self, person: Person, mailbox: str) -> None:
+        """Read the invitation, open its link, get ready, accept how data is handled."""
+        link = self.link_for(mailbox)
+        page = person.page
+        page.goto(link)
+        page.wait_for_url(re.compile(r"/arrive"))
+        try_it = page.locator("[data-start]")
+        if try_it.is_visible():  # a browser that already trusts the page shows the picture by itself
+            try_it.click()
+        expect(page.locator('#check [data-part="camera"]')).to_have_attribute("data-state", "ok")
+        self.photograph(person, f"arrive-{self._name(person)}")
+        page.get_by_role("checkbox").check()
+        page.get_by_role("button", name=re.compile("Fortsätt")).click()
+        page.wait_for_url(re.compile(r"/identify"))
+        self.told(f"{self._name(person).capitalize()} opens the invitation and accepts how data is handled")
+
+    def link_for(self, mailbox: str) -> str:
+        """Wait for a message to this address and return the link in it."""
+        for message in self._messages(mailbox, more_than=self._before[mailbox], wait_s=60):
+            for link in message.get("links", []):
+                if "/m/" in link:
+                    return str(link)
+        raise AssertionError(f"no invitation came to {mailbox}")
+
+    def _messages(self, mailbox: str, *, more_than: int = 0, wait_s: int = 0) -> list[dict[str, Any]]:
+        """Return the messages to this address, newest first; wait until there are more than that many."""
+        asked = {"address": mailbox, "more_than": str(more_than), "wait": str(wait_s)}
+        answer = requests.get(f"{self.world.mailbox}/api/messages", params=asked, timeout=wait_s + 10)
+        return list(answer.json()["messages"])
+
+    def identify(self, person: Person, holder: str) -> None:
+        """Show who one is with BankID: the demo phone scans the code on the page and confirms."""
+        page = person.page
+        self.photograph(person, f"identify-{self._name(person)}")
+        self.approve_on_the_phone(page, holder)
+        page.wait_for_url(re.compile(r"/lobby|/room"))
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        self.photograph(person, f"lobby-{self._name(person)}")
+        self.told(f"{self._name(person).capitalize()} identifies with BankID and waits in the lobby")
+
+    def approve_on_the_phone(self, page: Page, holder: str) -> None:
+        """Play the demo phone for the order this page began."""
+        show = page.get_by_role("button", name=re.compile("Visa koden|QR", re.IGNORECASE))
+        expect(page.locator("#identify")).to_be_visible()
+        before = {order["order"] for order in self.orders()}
+        if page.locator("#identify").get_attribute("data-state") == "idle" and show.count() and show.first.is_visible():
+            show.first.click()
+        order = self._new_order(before)
+        for act in ("pick", "approve"):
+            said = {"order": order, "person": holder}
+            requests.post(f"{self.world.phone}/phone/{act}", json=said, timeout=10).raise_for_status()
+
+    def orders(self) -> list[dict[str, str]]:
+        """Return the orders the demo phone knows, newest first."""
+        return list(requests.get(f"{self.world.phone}/phone/orders", timeout=10).json()["orders"])
+
+    def start_the_meeting(self) -> None:
+        """The desk's session alone opens no call: a sign-in of its own comes first."""
+        page = self.elin.page
+        page.goto(f"{self.world.bank}/desk")
+        self.photograph(self.elin, "desk-knock")
+        page.goto(f"{self.world.bank}/desk/meetings/{self.meeting}")
+        self.photograph(self.elin, "meeting")
+        page.get_by_role("button", name="Starta mötet").click()
+        self._at_identity_service(page, "Elin Sjöhage", "Lösenord och säkerhetsnyckel")
+        page.wait_for_url(re.compile(r"/room$"))
+        self.told("Elin passes the call's own check and opens the meeting")
+
+    def admit(self, name: str) -> None:
+        page = self.elin.page
+        button = page.get_by_role("button", name=re.compile(f"Släpp in.*{name.split()[0]}"))
+        if not button.count():
+            page.get_by_role("button", name=re.compile("Mer")).click()
+            page.get_by_role("menuitem", name=re.compile("Deltagare|Väntar|Lobby", re.IGNORECASE)).click()
+        self.photograph(self.elin, f"room-lobby-{name.split()[0].lower()}")
+        button.first.click()
+        self.told(f"Elin sees {name.split()[0]}'s verified name and level, and opens the door")
+
+    def see_each_other(self, one: Person, other: Person) -> None:
+        """Wait until real decoded frames and sound of each are on the other's page."""
+        for viewer, shown in ((one, other), (other, one)):
+            tile = viewer.page.locator(f'[data-participant="{self.place_of(shown)}"]')
+            expect(tile).to_be_visible(timeout=int(_MEDIA_S * 1000))
+            viewer.page.wait_for_function(
+                """([id]) => {
+                    const tile = document.querySelector(`[data-participant="${id}"]`);
+                    return tile && Number(tile.dataset.frames) > 30 && Number(tile.dataset.audioEnergy) > 0;
+                }""",
+                arg=[self.place_of(shown)],
+                timeout=_MEDIA_S * 1000,
+            )
+        self.told(f"{self._name(one).capitalize()} and {self._name(other).capitalize()} see and hear each other")
+
+    def place_of(self, person: Person) -> str:
+        """Return the participant id in the address of this person's room."""
+        found = re.search(r"/v/(p_[a-z0-9]+)/", person.page.url)
+        assert found is not None, person.page.url
+        return found[1]
+
+    def _at_identity_service(self, page: Page, who: str, how: str) -> None:
+        page.get_by_label(re.compile(who)).check()
+        page.get_by_label(re.compile(how)).check()
+        page.get_by_role("button", name="Logga in").click()
+
+    def _new_order(self, before: set[str]) -> str:
+        for _ in range(100):
+            fresh = [order for order in self.orders() if order["order"] not in before]
+            if fresh:
+                return fresh[0]["order"]
+            self.elin.page.wait_for_timeout(100)  # the stand-in has no event for "an order was begun"
+        raise AssertionError("the page began no BankID order")
+
+    def _name(self, person: Person) -> str:
+        return {id(self.elin): "elin", id(self.maja): "maja", id(self.samir): "samir"}.get(id(person), "someone")
