@@ -31,7 +31,8 @@ def describe(
     sentences = (own,) if own is not None else TEXTS.get(record.kind, {}).get(language, ())
     for sentence in sentences:
         wanted = {name for _, name, _, _ in Formatter().parse(sentence) if name}
-        if wanted <= values.keys():
+        on_themselves = {"actor", "person"} <= wanted and values["actor"] == values.get("person")
+        if wanted <= values.keys() and not on_themselves:
             return _capital(sentence.format_map(values))
     return OTHER[language].format(kind=record.kind)
 
@@ -42,12 +43,20 @@ def _values(entry: Entry, language: str, names: Mapping[str, str]) -> dict[str, 
     values = {
         key: _in_words(key, value, language) for key, value in record.data.items() if isinstance(value, str | int)
     }
+    for key in {"permission", "act"} & values.keys():
+        act = ACTS[language].get(values[key], "")
+        if "{surface}" in act and "surface" not in values:
+            act = act.removesuffix(" {surface}")
+        if act:
+            values[key] = act.format_map(values)
+        else:
+            del values[key]  # a plugin's own: the sentence without it says enough
     values["actor"] = _name(record.actor, language, names)
-    person = record.data.get("person") or record.data.get("participant")
-    if isinstance(person, str) and person in names:
-        values["person"] = names[person]
-    else:
-        values.pop("person", None)
+    values.pop("person", None)
+    for key in ("person", "target", "participant"):
+        if str(record.data.get(key)) in names:
+            values["person"] = names[str(record.data[key])]
+            break
     return values
 
 
@@ -58,8 +67,6 @@ def _name(pseudonym: str, language: str, names: Mapping[str, str]) -> str:
 
 
 def _in_words(key: str, value: Any, language: str) -> str:
-    if key == "permission":
-        return ACTS[language].get(str(value), str(value).replace("_", " "))
     return WORDS[language].get(key, {}).get(str(value), str(value))
 
 

@@ -41,17 +41,25 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "invitation.opened": {"sv": ("{actor} öppnade inbjudan.",), "en": ("{actor} opened the invitation.",)},
     "consent.given": {
         "sv": (
-            "{actor} godkände texten om uppgifter, version {text_version}.",
+            "{actor} godkände texten om uppgifter, version {version}.",
             "{actor} godkände texten om uppgifter.",
         ),
         "en": (
-            "{actor} accepted the text about personal data, version {text_version}.",
+            "{actor} accepted the text about personal data, version {version}.",
             "{actor} accepted the text about personal data.",
         ),
     },
     "consent.declined": {
         "sv": ("{actor} godkände inte texten om uppgifter och gick inte vidare.",),
         "en": ("{actor} did not accept the text about personal data and went no further.",),
+    },
+    "call.picked_up": {
+        "sv": ("{actor} svarade på samtalet.",),
+        "en": ("{actor} picked up the call.",),
+    },
+    "adviser.late": {
+        "sv": ("{actor} meddelade att det dröjer.",),
+        "en": ("{actor} let it be known that there is a delay.",),
     },
     "sign_in.started": {
         "sv": ("{actor} började legitimera sig med {provider}.", "{actor} började legitimera sig."),
@@ -107,9 +115,23 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sv": ("Nekat: en nyckel till rummet gällde inte. Regel: {rule}.", "Nekat: en nyckel gällde inte."),
         "en": ("Refused: a key to the room was not valid. Rule: {rule}.", "Refused: a key was not valid."),
     },
+    "act.voided": {
+        "sv": ("Det som nyss antecknades blev inte av.",),
+        "en": ("What was just recorded did not happen after all.",),
+    },
     "permission.refused": {
-        "sv": ("Nekat: {actor} försökte {permission}. Regel: {rule}.", "Nekat: {actor} fick inte."),
-        "en": ("Refused: {actor} tried to {permission}. Rule: {rule}.", "Refused: {actor} was not allowed."),
+        "sv": (
+            "Nekat: {actor} försökte {permission}. Regel: {rule}.",
+            "Nekat: {actor} försökte {act}. Regel: {rule}.",
+            "Nekat: {actor} fick inte. Regel: {rule}.",
+            "Nekat: {actor} fick inte.",
+        ),
+        "en": (
+            "Refused: {actor} tried to {permission}. Rule: {rule}.",
+            "Refused: {actor} tried to {act}. Rule: {rule}.",
+            "Refused: {actor} was not allowed. Rule: {rule}.",
+            "Refused: {actor} was not allowed.",
+        ),
     },
     "security.raised": {
         "sv": ("{actor} höjde säkerheten: {target}.", "{actor} höjde säkerheten."),
@@ -173,6 +195,18 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "template.changed": {"sv": ("{actor} ändrade en mall.",), "en": ("{actor} changed a template.",)},
     "policy.loaded": {"sv": ("Nya regler började gälla.",), "en": ("New rules came into force.",)},
     "policy.reviewed": {"sv": ("{actor} granskade reglerna.",), "en": ("{actor} reviewed the rules.",)},
+    "summary.sent": {
+        "sv": (
+            "Sammanställningen skickades till {person} med {channel}.",
+            "Sammanställningen skickades med {channel}.",
+            "Sammanställningen skickades.",
+        ),
+        "en": (
+            "The summary was sent to {person} by {channel}.",
+            "The summary was sent by {channel}.",
+            "The summary was sent.",
+        ),
+    },
     "evidence.exported": {
         "sv": ("{actor} hämtade bevisfilen.",),
         "en": ("{actor} fetched the evidence file.",),
@@ -200,10 +234,10 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
 }
 
-# Values in words, by the data's key. A Swedish tillitsnivå counts one higher than the eIDAS levels' order.
+# Values in words, by the data's key. A Swedish tillitsnivå 3 is substantial, 4 is high (DIGG).
 WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "sv": {
-        "loa": {"1": "tillitsnivå 2", "2": "tillitsnivå 3", "3": "tillitsnivå 4"},
+        "loa": {"low": "tillitsnivå 2", "substantial": "tillitsnivå 3", "high": "tillitsnivå 4"},
         "provider": {
             "bankid": "BankID",
             "freja": "Freja",
@@ -224,11 +258,16 @@ WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "surface": {"window": "ett fönster", "browser": "en flik", "monitor": "hela skärmen"},
         "media": {"audio": "mikrofonen", "video": "kameran", "share": "delningen"},
         "method": {"security_key": "säkerhetsnyckel", "phone": "telefonen"},
+        "target": {
+            "band:medium": "skyddsnivå medel",
+            "band:high": "skyddsnivå hög",
+            "encryption:strict": "sluten kryptering",
+        },
         "raised": {"True": "räckte upp handen", "False": "tog ner handen"},
         "passed": {"True": "klarade", "False": "klarade inte"},
     },
     "en": {
-        "loa": {"1": "level low", "2": "level substantial", "3": "level high"},
+        "loa": {"low": "level low", "substantial": "level substantial", "high": "level high"},
         "provider": {
             "bankid": "BankID",
             "freja": "Freja",
@@ -249,12 +288,17 @@ WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "surface": {"window": "a window", "browser": "a tab", "monitor": "the whole screen"},
         "media": {"audio": "microphone", "video": "camera", "share": "sharing"},
         "method": {"security_key": "a security key", "phone": "the phone"},
+        "target": {
+            "band:medium": "protection level medium",
+            "band:high": "protection level high",
+            "encryption:strict": "closed encryption",
+        },
         "raised": {"True": "raised a hand", "False": "lowered the hand"},
         "passed": {"True": "passed", "False": "did not pass"},
     },
 }
 
-# What a permission is called after "försökte" and "tried to".
+# What a permission, or the kind of a refused act, is called after "försökte" and "tried to".
 ACTS: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "speak": "tala",
@@ -277,6 +321,30 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "expel": "avsluta någons medverkan",
         "end_meeting": "avsluta mötet",
         "raise_security": "höja säkerheten",
+        "share.started": "dela {surface}",
+        "record.refused": "spela in",
+        "chat.sent": "skriva i chatten",
+        "hand.raised": "räcka upp handen",
+        "guest.invited": "bjuda in en gäst",
+        "mute.done": "tysta någon",
+        "participant.admitted": "släppa in någon",
+        "participant.denied": "neka någon",
+        "participant.expelled": "avsluta någons medverkan",
+        "participant.joined": "komma in",
+        "token.minted": "komma in",
+        "lobby.entered": "komma in",
+        "sign_in.completed": "legitimera sig",
+        "meeting.booked": "boka mötet",
+        "meeting.opened": "starta mötet",
+        "meeting.ended": "avsluta mötet",
+        "meeting.moved": "flytta mötet",
+        "meeting.cancelled": "ställa in mötet",
+        "security.raised": "höja säkerheten",
+        "journal.read": "läsa journalen",
+        "evidence.exported": "hämta bevisfilen",
+        "staff.signed_in": "logga in",
+        "staff.call_check": "klara kontrollen före samtalet",
+        "template.changed": "ändra en mall",
     },
     "en": {
         "speak": "speak",
@@ -299,6 +367,30 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "expel": "end somebody's part",
         "end_meeting": "end the meeting",
         "raise_security": "raise the security",
+        "share.started": "share {surface}",
+        "record.refused": "record",
+        "chat.sent": "write in the chat",
+        "hand.raised": "raise a hand",
+        "guest.invited": "invite a guest",
+        "mute.done": "mute somebody",
+        "participant.admitted": "let somebody in",
+        "participant.denied": "turn somebody away",
+        "participant.expelled": "end somebody's part",
+        "participant.joined": "come in",
+        "token.minted": "come in",
+        "lobby.entered": "come in",
+        "sign_in.completed": "identify themselves",
+        "meeting.booked": "book the meeting",
+        "meeting.opened": "start the meeting",
+        "meeting.ended": "end the meeting",
+        "meeting.moved": "move the meeting",
+        "meeting.cancelled": "cancel the meeting",
+        "security.raised": "raise the security",
+        "journal.read": "read the journal",
+        "evidence.exported": "fetch the evidence file",
+        "staff.signed_in": "sign in",
+        "staff.call_check": "pass the check before the call",
+        "template.changed": "change a template",
     },
 }
 

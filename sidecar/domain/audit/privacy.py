@@ -36,7 +36,7 @@ _HARMLESS_ENDINGS = frozenset({"sha256", "digest", "count", "version", "bytes", 
 _HARMLESS = re.compile(
     r"[A-Za-z_ :/()'-]*"  # no digit, no @: nothing below can match
     r"|[a-z]{1,8}_[2-9a-z]{20}"  # our own ids
-    r"|(?:sha256:)?[0-9a-f]{40,128}"
+    r"|(?:sha256:)?[0-9a-f]{32,128}"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # UUID
     r"|(?:[0-9A-Fa-f]{2}:){15,63}[0-9A-Fa-f]{2}"  # certificate fingerprint
     r"|\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d))?"  # RFC 3339

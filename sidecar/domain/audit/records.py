@@ -21,7 +21,8 @@ MAX_RECORD_BYTES = 16 * 1024  # an event is a few hundred bytes; more is content
 MAX_DEPTH = 6
 MAX_INTEGER = 2**53 - 1  # larger whole numbers are read differently by other JSON readers (RFC 8259 section 6)
 
-_ACTOR = re.compile(r"(?:per|st|sys)_[0-9a-z]{1,40}|system")
+# A place (p_) acts where nobody knows yet who sits in it: an invitation opened, a call that comes in.
+_ACTOR = re.compile(r"(?:per|st|sys|p)_[0-9a-z]{1,40}|system")
 _MEETING = re.compile(r"m_[0-9a-z]{1,40}")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -37,8 +38,8 @@ class AuditRecord:
     """One thing that happened, ready to be written. Checked when it is encoded.
 
     kind: a key of KINDS or a plugin's. meeting: None for what concerns no single meeting. actor: a pseudonym
-    (per_, st_, sys_) or SYSTEM. at: aware UTC, kept to the millisecond. data: JSON values without floats;
-    keys in lower case; no personal data, no content.
+    (per_, st_, sys_, or p_ for a place nobody is identified in yet) or SYSTEM. at: aware UTC, kept to the
+    millisecond. data: JSON values without floats; keys in lower case; no personal data, no content.
     """
 
     kind: str

@@ -1,5 +1,6 @@
 """What a policy consists of: floors, meeting types, role packages and never-events, loaded and checked."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -147,6 +148,11 @@ class MeetingType:
     reasons: Mapping[str, Reason]
     source_text: str = field(repr=False)
     source_name: str = ""
+
+    @property
+    def source_sha256(self) -> str:
+        """Return the digest of the file's exact text, UTF-8, hex: what evidence is held against."""
+        return hashlib.sha256(self.source_text.encode()).hexdigest()
 
     @property
     def sign_in_kinds(self) -> frozenset[str]:

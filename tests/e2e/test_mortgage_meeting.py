@@ -1,0 +1,101 @@
+"""The mortgage story, whole: three people in three browsers, from booking to an evidence file that verifies."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import sync_playwright
+
+import sidecar.domain.verify_evidence as verifier
+from simulators.demo.processes import python
+from simulators.demo.story import Story, browser_of
+from simulators.demo.world import Ports, World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    world = World(tmp_path_factory.mktemp("world"), Ports.free())
+    running = world.start(lambda title: None)
+    try:
+        command = python("-m", "sidecar", "--settings", str(world.settings_file), "import-customers")
+        subprocess.run([*command, str(world.folder / "customers.toml")], check=True, capture_output=True)
+        yield world
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def held(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Story, Path]]:
+    pictures = Path(os.environ.get("TILLIT_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    pictures.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, browser_of(playwright) as browser:
+        story = Story(world, browser, pictures=pictures, told=lambda step: None)
+        story.hold()
+        story.finish()
+        yield story, story.evidence()
+
+
+@pytest.mark.requirement("R001", "R033", "R038", "R039", "R051", "R159", "R216", "R217")
+def test_three_browsers_hold_the_mortgage_meeting_and_the_pages_raise_no_error(held: tuple[Story, Path]) -> None:
+    story, _ = held
+
+    assert [person.problems for person in (story.elin, story.maja, story.samir)] == [[], [], []]
+
+
+@pytest.mark.requirement("R119", "R201")
+def test_the_evidence_verifies_with_the_stand_alone_program_and_the_published_keys(
+    held: tuple[Story, Path], world: World, tmp_path: Path
+) -> None:
+    _, evidence = held
+    alone = tmp_path / "verify_evidence.py"
+    alone.write_bytes(requests.get(f"http://127.0.0.1:{world.ports.web}/evidence/verify_evidence.py", timeout=10).content)
+
+    done = subprocess.run(
+        [sys.executable, "-I", str(alone), str(evidence)], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "none missing, nothing changed" in done.stdout
+
+
+@pytest.mark.requirement("R117", "R118", "R120")
+def test_the_evidence_tells_who_was_there_by_pseudonym_and_holds_no_personal_data(held: tuple[Story, Path]) -> None:
+    _, evidence = held
+    text = evidence.read_text()
+    kinds = [entry["record"]["kind"] for entry in json.loads(text)["entries"]]
+
+    for kind in ("meeting.booked", "consent.given", "sign_in.completed", "participant.joined", "media.keys", "meeting.ended"):
+        assert kind in kinds
+    assert kinds.count("permission.refused") >= 10
+    for personal in ("Maja", "Granlid", "Samir", "Haddin", "Sjöhage", "199002142389", "198805071233", "@example.org", "+4670"):
+        assert personal not in text
+
+
+@pytest.mark.requirement("R119", "R201")
+def test_one_changed_byte_is_noticed_and_the_entry_named(held: tuple[Story, Path]) -> None:
+    _, evidence = held
+    changed = evidence.read_bytes().replace(b'"surface": "monitor"', b'"surface": "windows"', 1)
+
+    report = verifier.verify(changed)
+
+    assert not report.genuine
+    assert report.first_bad is not None
+    assert report.first_bad.kind == "permission.refused"
+
+
+@pytest.mark.requirement("R118")
+def test_no_log_of_any_process_names_a_person(held: tuple[Story, Path], world: World) -> None:
+    logs = [path for path in (world.folder / "logs").iterdir() if path.stem in ("web", "worker", "bridge")]
+
+    assert len(logs) == 3
+    for path in logs:
+        text = path.read_text(errors="replace")
+        for personal in ("Granlid", "Haddin", "Sjöhage", "199002142389", "198805071233", "@example.org"):
+            assert personal not in text, (path.name, personal)

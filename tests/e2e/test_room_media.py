@@ -1,0 +1,298 @@
+"""What is sent from the room and what comes: one window, sound before picture, and a lost connection.
+
+The last part meets our own bridge, with two browsers and a network that narrows.
+"""
+
+import re
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from sidecar.domain import clock
+from tests.e2e import room_steps as steps
+from tests.e2e import room_stub as stub
+from tests.e2e.room_steps import (
+    ELIN,
+    MAJA,
+    PICKS,
+    Enter,
+    answer,
+    cameras,
+    control,
+    findings,
+    joined,
+    measured,
+    picture,
+    sees_and_hears,
+    tile,
+    until,
+)
+
+pytestmark = pytest.mark.e2e
+quiet, enter, room_browser, real = steps.quiet, steps.enter, steps.room_browser, steps.real  # fixtures
+
+
+@pytest.mark.requirement("R035")
+@pytest.mark.parametrize(
+    ("surface", "sentence"),
+    [("monitor", stub.SCREEN), ("undefined", "Webbläsaren säger inte om det är ett fönster eller hela skärmen")],
+)
+def test_a_whole_screen_is_stopped_before_a_single_picture_is_sent(
+    surface: str, sentence: str, quiet: Any, enter: Enter
+) -> None:
+    """Browsers take the wish for a window as a wish: what was picked is judged, and what is unknown is no window."""
+    stage = quiet.arrange(stub.room_state(ELIN, MAJA))
+    page = joined(enter(quiet, stage, script=PICKS))
+    page.evaluate(f"window.surface = {surface if surface == 'undefined' else repr(surface)}")
+    control(page, "share").click()
+
+    expect(answer(page)).to_contain_text(sentence)
+    assert page.evaluate("picked.readyState") == "ended"
+    assert "the shared thing" not in page.evaluate("seen.tracks")
+    expect(page.locator("#line-share")).to_be_hidden()
+    recorded = [("share", {"action": "start", "surface": "monitor"})] if surface == "monitor" else []
+    assert stage.posted == recorded
+
+
+@pytest.mark.requirement("R035")
+def test_one_window_is_shared_after_the_servers_yes_and_stopped_by_its_sharer(
+    quiet: Any, enter: Enter, tmp_path: Path
+) -> None:
+    stage = quiet.arrange(stub.room_state(ELIN, MAJA))
+    page = joined(enter(quiet, stage, script=PICKS))
+    page.evaluate("window.surface = 'window'")
+    control(page, "share").click()
+
+    strip = page.locator("#line-share")
+    expect(strip).to_contain_text("Du delar ett fönster. De andra ser bara det.")
+    assert page.evaluate("wishes") == {
+        "video": {"displaySurface": "window", "frameRate": {"max": 15}}, "audio": False,
+        "selfBrowserSurface": "exclude", "surfaceSwitching": "exclude", "monitorTypeSurfaces": "exclude",
+        "systemAudio": "exclude",
+    }  # fmt: skip
+    assert page.evaluate("seen.peers.at(-1).getSenders()[2].track.label") == "the shared thing"
+    expect(page.locator("#stage")).to_have_attribute("data-shape", "pair")  # no hall of mirrors
+    picture(page, "sharing", tmp_path)
+    page.locator("#share-stop").click()
+    expect(strip).to_be_hidden()
+    assert page.evaluate("[picked.readyState, seen.peers.at(-1).getSenders()[2].track]") == ["ended", None]
+    page.wait_for_timeout(200)
+    assert [body["action"] for _, body in stage.posted] == ["start", "stop"]
+    assert [said["share"] for said in stage.heard if said["type"] == "media"][-2:] == [True, False]
+
+
+@pytest.mark.requirement("R035")
+def test_a_window_that_turns_into_the_whole_screen_is_cut(quiet: Any, enter: Enter) -> None:
+    stage = quiet.arrange(stub.room_state(ELIN, MAJA))
+    page = joined(enter(quiet, stage, script=PICKS))
+    page.evaluate("window.surface = 'window'")
+    control(page, "share").click()
+    expect(page.locator("#line-share")).to_be_visible()
+    page.evaluate("window.surface = 'monitor'")
+
+    expect(page.locator("#line-share")).to_be_hidden()
+    expect(page.get_by_role("alert")).to_contain_text("Bara ett fönster i taget delas.")
+    assert page.evaluate("picked.readyState") == "ended"
+
+
+@pytest.mark.requirement("R035")
+def test_a_share_the_server_refuses_sends_nothing(quiet: Any, enter: Enter) -> None:
+    stage = quiet.arrange(stub.room_state(ELIN, MAJA))
+    stage.refused["share"] = (403, "Säkerheten är höjd: ingen delar fönster i det här mötet.")
+    page = joined(enter(quiet, stage, script=PICKS))
+    page.evaluate("window.surface = 'window'")
+    control(page, "share").click()
+
+    expect(answer(page)).to_contain_text("Säkerheten är höjd")
+    assert page.evaluate("picked.readyState") == "ended"
+    assert "the shared thing" not in page.evaluate("seen.tracks")
+
+
+def test_muted_by_the_adviser_is_told_at_once_and_can_be_undone_by_oneself(quiet: Any, enter: Enter) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN))
+    page = joined(enter(quiet, stage))
+    expect(page.get_by_role("button", name="Mikrofon på")).to_be_visible()
+    quiet.say(stage, {"type": "muted", "kind": "audio"})
+
+    expect(page.get_by_role("alert")).to_have_text(
+        "Din mikrofon stängdes av av den som leder mötet. Du kan slå på den igen."
+    )
+    page.get_by_role("button", name="Mikrofon av").click()
+    expect(page.get_by_role("button", name="Mikrofon på")).to_be_visible()
+    page.wait_for_timeout(200)
+    told = [said["microphone"] for said in stage.heard if said["type"] == "media"]
+    assert told[-2:] == [False, True]
+
+
+@pytest.mark.requirement("R145", "R146", "R147")
+def test_a_weak_network_costs_resolution_then_the_picture_and_never_the_sound(
+    quiet: Any, enter: Enter, tmp_path: Path
+) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN), pictures=cameras(ELIN))
+    page = joined(enter(quiet, stage))
+    expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
+    sent = """() => seen.peers.at(-1).getSenders().slice(0, 2).map((sender) => {
+        const { encodings: [encoding], degradationPreference } = sender.getParameters();
+        return [encoding.active, encoding.scaleResolutionDownBy ?? 1, encoding.priority, degradationPreference];
+    })"""
+    before = stage.state["me"]["permissions"]
+    assert page.evaluate(sent)[0][2] == "high"
+    assert page.evaluate(sent)[1] == [True, 1, "low", "maintain-framerate"]
+
+    quiet.say(stage, {"type": "quality", "level": "weak", "up_kbps": 150, "down_kbps": 150})
+    line = page.locator("#line-quality")
+    expect(line).to_have_text(
+        re.compile(r"Ditt nät är svagt just nu.\s+Vi gör bilden enklare så att ljudet håller. Mötet är lika säkert.")
+    )
+    sound, view = page.evaluate(sent)
+    assert sound[0] is True
+    assert view[0] is True
+    assert view[1] > 2
+    assert findings(page) == []
+    picture(page, "weak", tmp_path)
+
+    quiet.say(stage, {"type": "quality", "level": "sound_only", "up_kbps": 40, "down_kbps": 40})
+    expect(line).to_contain_text("Vi fortsätter med bara ljud tills nätet orkar mer.")
+    expect(tile(page, ELIN).locator(".disc")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert [one[0] for one in page.evaluate(sent)] == [True, False]
+    assert stage.heard[-1] == {"type": "media", "microphone": True, "camera": False, "share": False}
+    assert stage.state["me"]["permissions"] == before
+    assert stage.joins == 1
+    picture(page, "sound-only", tmp_path)
+
+    quiet.say(stage, {"type": "quality", "level": "good", "up_kbps": 2000, "down_kbps": 2000})
+    expect(line).to_be_hidden()
+    expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
+    page.wait_for_timeout(200)
+    assert page.evaluate(sent)[1][:2] == [True, 1]
+
+
+def test_a_lost_connection_says_so_and_comes_back_with_a_fresh_token(quiet: Any, enter: Enter, tmp_path: Path) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN), pictures=cameras(ELIN))
+    page = joined(enter(quiet, stage))
+    control(page, "microphone").click()
+    expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
+    stage.media = False
+    quiet.cut(stage)
+
+    expect(page.locator("#over")).to_have_text("Du tappade kontakten. Vi försöker igen, och din plats är kvar.")
+    expect(page.get_by_role("alert")).to_contain_text("Du tappade kontakten.")
+    expect(page).to_have_title(re.compile("^Återansluter"))
+    picture(page, "reconnecting", tmp_path)
+    stage.media = True
+    joined(page)
+    expect(page.get_by_role("status")).to_have_text("Kontakten är tillbaka.")
+    expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
+    assert stage.joins == 2
+    expect(page.get_by_role("button", name="Mikrofon av")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert stage.heard[-1]["microphone"] is False or stage.heard[-2]["microphone"] is False
+
+
+def test_a_token_that_is_refused_is_not_asked_for_again(quiet: Any, enter: Enter) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN))
+    stage.refused["token"] = (403, "Din tid i mötet har gått ut. Legitimera dig igen.")
+    page = enter(quiet, stage)
+
+    expect(page.locator("#over")).to_have_text("Din tid i mötet har gått ut. Legitimera dig igen.")
+    assert stage.joins == 0
+    page.wait_for_url("**/v/p_maja/left")
+
+
+def test_removed_says_so_stops_the_devices_and_leads_out(quiet: Any, enter: Enter) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN))
+    page = joined(enter(quiet, stage))
+    quiet.say(stage, {"type": "removed", "reason": "expelled"})
+
+    expect(page.get_by_role("alert")).to_have_text("Din medverkan i mötet är avslutad.")
+    expect(page.locator("#over")).to_have_text("Din medverkan i mötet är avslutad.")
+    assert page.evaluate("seen.peers.at(-1).connectionState") == "closed"
+    expect(page.get_by_role("button", name="Kamera av")).to_be_visible()
+    page.wait_for_url("**/v/p_maja/left")
+    assert stage.joins == 1
+
+
+def test_the_line_leads_on_but_never_to_another_site(quiet: Any, enter: Enter) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN))
+    page = joined(enter(quiet, stage))
+    quiet.tell(stage, "go", {"url": "//evil.example/"})
+    quiet.tell(stage, "notice", {"sentence": "Elin har skickat dig en fil.", "urgent": False})
+    expect(answer(page)).to_have_text("Elin har skickat dig en fil.")
+    assert page.url.endswith("/v/p_maja/room")
+
+    quiet.tell(stage, "go", {"url": "/v/p_maja/left"})
+    page.wait_for_url("**/v/p_maja/left")
+
+
+def test_asked_to_wait_again_one_stands_in_the_lobby(quiet: Any, enter: Enter) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN))
+    page = joined(enter(quiet, stage))
+    quiet.tell(stage, "state", {"phase": "waiting", "sent_back": True})
+    page.wait_for_url("**/v/p_maja/lobby")
+
+
+def test_two_minutes_before_the_end_everybody_is_told(quiet: Any, enter: Enter) -> None:
+    state = stub.room_state(MAJA, ELIN)
+    state["meeting"]["ends_at"] = clock.to_text(clock.utc_now() + timedelta(seconds=100))
+    page = joined(enter(quiet, quiet.arrange(state)))
+
+    expect(page.get_by_role("alert")).to_have_text("Mötet slutar om två minuter.")
+    expect(answer(page)).to_have_text("Mötet slutar om två minuter.")
+
+
+@pytest.mark.requirement("R039")
+def test_two_browsers_see_and_hear_each_other_and_a_mute_is_felt(real: Any, enter: Enter, tmp_path: Path) -> None:
+    late_devices = """
+        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+            await new Promise((resolve) => setTimeout(resolve, 1500));
+            return ask(wanted);
+        };
+    """  # somebody thinks before pressing "allow"; the others are heard as soon as they have
+    elin = joined(enter(real, real.arrange(stub.room_state(ELIN, MAJA)), script=late_devices))
+    maja = joined(enter(real, real.arrange(stub.room_state(MAJA, ELIN))))
+    for page, other in ((elin, MAJA), (maja, ELIN)):
+        until(page, partial(sees_and_hears, page, other))
+        expect(tile(page, other)).to_have_class(re.compile("pictured"))
+        expect(page.locator("#line-sound")).to_be_hidden()
+    expect(tile(elin, MAJA)).to_have_accessible_name(re.compile("mikrofonen är på"))
+    picture(elin, "real-adviser", tmp_path)
+
+    real.run(lambda bridge: bridge.rooms["room"].peers["p_maja"].mute("microphone", "audio"))
+    expect(maja.get_by_role("button", name="Mikrofon av")).to_be_visible()
+    expect(tile(elin, MAJA)).to_have_accessible_name(re.compile("mikrofonen är av"))
+    maja.get_by_role("button", name="Mikrofon av").click()
+    expect(tile(elin, MAJA)).to_have_accessible_name(re.compile("mikrofonen är på"))
+    heard = measured(elin, MAJA)[1]
+    until(elin, lambda: measured(elin, MAJA)[1] > heard)
+
+    real.run(lambda bridge: bridge.rooms["room"].leave(bridge.rooms["room"].peers["p_maja"], "expelled"))
+    expect(maja.locator("#over")).to_have_text("Din medverkan i mötet är avslutad.")
+
+
+@pytest.mark.requirement("R145", "R146", "R147")
+def test_when_the_way_down_narrows_the_voice_stays_and_the_page_says_so(
+    real: Any, enter: Enter, tmp_path: Path
+) -> None:
+    """A phone on a train: from a good network to one that barely carries a voice, without joining anew."""
+    enter(real, real.arrange(stub.room_state(ELIN, MAJA)))
+    stage = real.arrange(stub.room_state(MAJA, ELIN), network=20_000_000)
+    maja = joined(enter(real, stage))
+    until(maja, lambda: measured(maja, ELIN)[0] > 30)
+    stage.path.bits_per_second = 90_000
+
+    expect(maja.locator("#line-quality")).to_contain_text("Mötet är lika säkert.", timeout=30_000)
+    stage.path.bits_per_second = 55_000
+    expect(maja.locator("#line-quality")).to_contain_text("bara ljud", timeout=40_000)
+    heard = measured(maja, ELIN)[1]
+    until(maja, lambda: measured(maja, ELIN)[1] > heard + 0.05)
+    expect(maja.locator("#over")).to_be_hidden()
+    expect(tile(maja, ELIN).locator(".disc")).to_be_visible()
+    expect(maja.locator("#promise")).to_have_text("Mötet spelas inte in. En sammanställning kommer efteråt.")
+    assert stage.joins == 1
+    picture(maja, "narrow", tmp_path)
