@@ -133,6 +133,10 @@ def _identified(services: Services, place: Participant) -> Participant:
 def _visit(services: Services, place: Participant) -> Visitor:
     assert place.identified is not None
     cookie, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
-    body = {"csrf": csrf, "places": [place.id], "identified": {ParticipantId(place.id): place.identified.at.isoformat()}}
+    body = {
+        "csrf": csrf,
+        "places": [place.id],
+        "identified": {ParticipantId(place.id): place.identified.at.isoformat()},
+    }
     services.sessions.put(cookie, body, expires_at=services.clock() + timedelta(hours=2))
     return Visitor(place.id, cookie, csrf)

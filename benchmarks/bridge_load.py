@@ -647,9 +647,7 @@ class Janus:
             feeds.append(event["plugindata"]["data"]["id"])
         # Whoever is not yet connected cannot be subscribed to.
         ends_at = time.monotonic() + 10
-        generator.run(
-            lambda: all(c.ready for c in generator.connections) or time.monotonic() > ends_at
-        )
+        generator.run(lambda: all(c.ready for c in generator.connections) or time.monotonic() > ends_at)
         for feed in feeds:
             handle, session = self._plugin()
             event = self._ask(

@@ -18,7 +18,7 @@ from sidecar.adapters.ring_signer import RingSigner
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore
 from sidecar.adapters.sql.people_store import SqlPeopleStore
 from sidecar.adapters.sql.session_store import SqlSessionStore
-from sidecar.domain.audit import KINDS, AuditLog, VerifyingKey, kinds_with
+from sidecar.domain.audit import AuditLog, VerifyingKey, kinds_with
 from sidecar.domain.clock import utc_now
 from sidecar.domain.control_tokens import SeenIds, verify_control_token
 from sidecar.domain.errors import ConfigurationError
@@ -155,8 +155,8 @@ class Services:
         return {
             "holds": report.genuine,
             "entries": report.entries,
-            "first_bad": report.first_bad,
-            "lines": list(report.lines),
+            "first_bad": str(report.first_bad) if report.first_bad else "",
+            "problems": [problem.sentence for problem in report.problems],
         }
 
     def evidence_fingerprints(self) -> list[str]:
@@ -185,8 +185,9 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Ser
         data / "audit",
         RingSigner(ring, "audit", name=f"{origin}/log"),
         origin=origin,
-        kinds=kinds_with({kind: kind for kind in plugins.audit_kinds()}) if plugins.audit_kinds() else KINDS,
-        create=not (data / "audit").exists(),
+        kinds=kinds_with({kind: f"Recorded by the plugin {kind.split('.')[0]}." for kind in plugins.audit_kinds()}),
+        # A folder with meetings and no log means a disk that is not mounted, not a new bank.
+        create=not (data / "meetings.sqlite").exists(),
     )
     kek = ring.secret(f"kek.{settings.keys.region or settings.stores.region}")
     meetings = SqlMeetingStore(data / "meetings.sqlite")

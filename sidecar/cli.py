@@ -109,10 +109,10 @@ def _web(options: argparse.Namespace) -> int:
     arguments = [
         *(sys.executable, "-m", "gunicorn", "sidecar.web.wsgi:app", "--bind", web.listen),
         *("--worker-class", "gthread", "--workers", str(web.workers), "--threads", str(web.threads)),
-        *("--timeout", "60", "--graceful-timeout", "3", "--keep-alive", "30"),
+        *("--timeout", "60", "--graceful-timeout", "3", "--keep-alive", "30", "--no-control-socket"),
         *("--env", f"TILLIT_SETTINGS={path}"),
     ]
-    os.execv(sys.executable, arguments)
+    os.execv(sys.executable, arguments)  # noqa: S606 - gunicorn takes this process over; no shell is meant
 
 
 def _rotate(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ around words that carry weight. Nothing in a value is ever markup, and nothing i
 """
 
 import logging
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ _LOCALES = {"en": "en_GB"}
 # Norwegian, Danish and Finnish set a full stop between hours and minutes, Finnish without a leading zero.
 _CLOCK = {"sv": "HH.mm", "nb": "HH.mm", "da": "HH.mm", "fi": "H.mm", "nl": "HH:mm", "en": "HH:mm"}
 _DAY = {"sv": "d MMMM", "nb": "d. MMMM", "da": "d. MMMM", "fi": "d. MMMM", "nl": "d MMMM", "en": "d MMMM"}
+
+
+# "kl. 14.00" and a telephone number are read as one word, so a line never ends inside them.
+_UNBROKEN = str.maketrans({" ": "\u00a0", "-": "\u2011"})
+_CLOCK_WORD = re.compile(r"\b(kl\.|klo) (?=\{)")
 
 
 class MissingTextError(NotFoundError):
@@ -182,6 +188,9 @@ class Translator:
         return {key: own[key] for key in sorted(own) if key.startswith(f"{prefix}.")}
 
     def _filled(self, text: str, params: Mapping[str, object], key: str) -> str:
+        text = _CLOCK_WORD.sub("\\1\u00a0", text)
+        if "phone" in params:
+            params = {**params, "phone": str(params["phone"]).translate(_UNBROKEN)}
         missing = placeholders(text) - params.keys()
         if not missing:
             return fill(text, params)

@@ -44,6 +44,7 @@ class Downlink:
         self.queue_s = 0.0
         self.delivered = 0.0
         self._reports: deque[tuple[float, int, int, int]] = deque()
+        self._sums = [0, 0, 0]  # arrived, lost, arrived bytes within the window
         self._base = [float("inf"), float("inf")]
         self._base_turned_at = now
         self._congested_reports = 0
@@ -54,8 +55,7 @@ class Downlink:
 
     def on_feedback(self, delivery: Delivery, now: float) -> None:
         """Take one report."""
-        self._reports.append((now, delivery.arrived, delivery.lost, delivery.arrived_bytes))
-        self._measure(now)
+        self._measure(delivery, now)
         if not delivery.arrived:
             return
         best = delivery.best_delay_s
@@ -106,17 +106,22 @@ class Downlink:
         self.budget = max(self.budget, float(PROBE_BPS))
         return True
 
-    def _measure(self, now: float) -> None:
-        window = self._reports
+    def _measure(self, delivery: Delivery, now: float) -> None:
+        window, sums = self._reports, self._sums
+        window.append((now, delivery.arrived, delivery.lost, delivery.arrived_bytes))
+        sums[0] += delivery.arrived
+        sums[1] += delivery.lost
+        sums[2] += delivery.arrived_bytes
         while now - window[0][0] > _RATE_WINDOW_S:
-            window.popleft()
-        arrived = sum(report[1] for report in window)
-        lost = sum(report[2] for report in window)
+            _, arrived, lost, arrived_bytes = window.popleft()
+            sums[0] -= arrived
+            sums[1] -= lost
+            sums[2] -= arrived_bytes
+        total = sums[0] + sums[1]
         # A handful of packets says nothing about loss.
-        self.loss = lost / (arrived + lost) if arrived + lost >= 10 else 0.0
+        self.loss = sums[1] / total if total >= 10 else 0.0
         # Each report covers the time before it: the first one's is about as long as the others'.
-        span = now - window[0][0] + _REPORT_SPAN_S
-        self.delivered = sum(report[3] for report in window) * 8 / span
+        self.delivered = sums[2] * 8 / (now - window[0][0] + _REPORT_SPAN_S)
 
     def _decrease(self, delivered_bps: float, now: float) -> None:
         self._probe_congested = True

@@ -206,20 +206,19 @@ class Feedback:
         arrived: dict[int, int] = {}
         for sequence, at in collected:
             ahead = (sequence - newest) & 0xFFFF
-            if ahead < _LATE_ARRIVAL_JUMP:
+            if 0 < ahead < _LATE_ARRIVAL_JUMP:
                 newest += ahead
-                arrived.setdefault(newest, at)
+                arrived[newest] = at
             elif ahead > 0xFFFF - _MAX_GAP and newest + ahead - 0x10000 > before:
                 arrived.setdefault(newest + ahead - 0x10000, at)
-        arrived.pop(before, None)  # reported already
         if not arrived:
             return
-        media_ssrc = next((t.ssrc for t in peer.tracks.values() if t.base >= 0), 0)
         # Say of the numbers between two reports that they were lost; a longer silence is a new beginning.
         first = min(arrived)
         base = before + 1 if first - before < _MAX_GAP else first
         self._reported = newest
         self._feedback_count += 1
+        media_ssrc = next((t.ssrc for t in peer.tracks.values() if t.base >= 0), 0)
         peer.send_rtcp(
             rtcp.transport_feedback(peer.rtcp_ssrc, media_ssrc, count=self._feedback_count, base=base, arrivals=arrived)
         )

@@ -28,7 +28,7 @@ _FEEDBACK_INTERVAL_S = 0.1  # transport feedback: what libwebrtc sends on a good
 _FEEDBACK_LOOK_S = 0.01  # how often is looked whose feedback is due
 # Packets a second from which the socket is read on a tick: (rate, tick in seconds). A quiet bridge has none,
 # a loaded one trades a little delay for system calls that carry many packets.
-_TICKS = ((1500.0, 0.001), (3000.0, 0.002), (12000.0, 0.003))
+_TICKS = ((600.0, 0.004), (1500.0, 0.004))
 _RATE_WINDOW_S = 0.25
 
 _header = rtp.HEADER.unpack_from

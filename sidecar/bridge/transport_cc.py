@@ -9,7 +9,8 @@ from sidecar.bridge import rtcp, rtp
 
 LOG_PACKETS = 4096  # numbers remembered: two seconds at 20 Mbit/s; a power of two
 _MASK = LOG_PACKETS - 1
-_REFERENCE_WRAP_S = (1 << 24) * 0.064
+_REFERENCE_WRAP = 1 << 24  # the reference time has 24 bits: twelve days
+_TICKS_PER_REFERENCE = 256  # of 250 us in 64 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Delivery:
 class SentLog:
     """When each number left and how large it was. The packet path writes the lists itself."""
 
-    __slots__ = ("_acknowledged", "_base_time", "_last_reference", "next", "sent_at", "sizes", "used")
+    __slots__ = ("_acknowledged", "_last_reference", "_wraps", "next", "sent_at", "sizes", "used")
 
     def __init__(self) -> None:
         self.next = 0
@@ -37,8 +38,8 @@ class SentLog:
         self.sizes = [0] * LOG_PACKETS
         self.used = False
         self._acknowledged = -1
-        self._last_reference = -1.0
-        self._base_time = 0.0
+        self._last_reference = 0
+        self._wraps = 0
 
     def record(self, now: float, size_bytes: int) -> int:
         """Give the next packet its 16-bit number."""
@@ -53,27 +54,38 @@ class SentLog:
         if not self.next:
             return None
         self.used = True
-        first = rtp.extend(report.base, self.next - 1)
-        reference = report.reference_s
-        if self._last_reference >= 0 and reference < self._last_reference - _REFERENCE_WRAP_S / 2:
-            self._base_time += _REFERENCE_WRAP_S
-        self._last_reference = reference
-        number = max(self.next - LOG_PACKETS, self._acknowledged + 1, first, 0)
-        end = min(first + len(report.arrivals), self.next)
-        arrived = arrived_bytes = 0
+        number = rtp.extend(report.base, self.next - 1)
+        if report.reference < self._last_reference - _REFERENCE_WRAP // 2:
+            self._wraps += _REFERENCE_WRAP
+        self._last_reference = report.reference
+        oldest, newest = max(self.next - LOG_PACKETS, self._acknowledged + 1, 0), self.next - 1
+        ticks = (self._wraps + report.reference) * _TICKS_PER_REFERENCE
+        deltas, position = report.deltas, 0
+        arrived = lost = arrived_bytes = 0
         best = float("inf")
         sent_at, sizes = self.sent_at, self.sizes
-        counted = end - number
-        for at in report.arrivals[number - first : end - first]:
-            if at is not None:
-                place = number & _MASK
-                delay = at - sent_at[place]
-                if delay < best:
-                    best = delay
-                arrived += 1
-                arrived_bytes += sizes[place]
-            number += 1
-        if counted <= 0:
+        try:
+            for symbol in report.symbols:
+                if symbol == 1:
+                    ticks += deltas[position]
+                    position += 1
+                elif symbol == 2:
+                    ticks += (deltas[position] << 8 | deltas[position + 1]) - (deltas[position] >> 7 << 16)
+                    position += 2
+                if oldest <= number <= newest:
+                    if symbol:
+                        place = number & _MASK
+                        delay = ticks * 0.00025 - sent_at[place]
+                        if delay < best:
+                            best = delay
+                        arrived += 1
+                        arrived_bytes += sizes[place]
+                    else:
+                        lost += 1
+                number += 1
+        except IndexError:
+            return None  # cut short: nothing in it can be trusted
+        self._acknowledged = max(self._acknowledged, min(number - 1, newest))
+        if not arrived and not lost:
             return None
-        self._acknowledged = end - 1
-        return Delivery(best + self._base_time, arrived, counted - arrived, arrived_bytes)
+        return Delivery(best, arrived, lost, arrived_bytes)

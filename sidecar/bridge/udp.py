@@ -41,8 +41,9 @@ _libc: Any = _ffi.dlopen(None)
 _HEADER_BYTES = _ffi.sizeof("struct mmsghdr")
 _IOVEC_BYTES = _ffi.sizeof("struct iovec")
 _LENGTH_AT = _ffi.offsetof("struct mmsghdr", "msg_len")
-_name = struct.Struct("@PI")  # msg_name, msg_namelen: the first two fields of a msghdr
-_vector = struct.Struct("@PN")  # iov_base, iov_len
+# The send arrays are written as words of 8 bytes: iov_base and iov_len; msg_name is a header's first word.
+VECTOR_WORDS = _IOVEC_BYTES // 8
+HEADER_WORDS = _HEADER_BYTES // 8
 
 
 def address_of(cdata: Any) -> int:
@@ -53,11 +54,10 @@ def address_of(cdata: Any) -> int:
 class PeerAddress:
     """Where a datagram goes: `sockaddr` bytes that live as long as this object does."""
 
-    __slots__ = ("_holder", "bytes", "length", "pointer")
+    __slots__ = ("_holder", "bytes", "pointer")
 
     def __init__(self, raw: bytes) -> None:
         self.bytes = raw
-        self.length = len(raw)
         self._holder = _ffi.new("char[]", raw)
         self.pointer = address_of(self._holder)
 
@@ -132,8 +132,9 @@ class DatagramBatch:
         for i in range(BATCH):
             self._out_headers[i].msg_hdr.msg_iov = self._out_vectors + i
             self._out_headers[i].msg_hdr.msg_iovlen = 1
-        self._out_vector_view = memoryview(_ffi.buffer(self._out_vectors)).cast("B")
-        self._out_header_view = memoryview(_ffi.buffer(self._out_headers)).cast("B")
+            self._out_headers[i].msg_hdr.msg_namelen = self.name_bytes
+        self.out_vectors = memoryview(_ffi.buffer(self._out_vectors)).cast("B").cast("Q")
+        self.out_headers = memoryview(_ffi.buffer(self._out_headers)).cast("B").cast("Q")
         self.queued = 0
         self.unsent = 0
         self.watched = False
@@ -159,8 +160,9 @@ class DatagramBatch:
     def queue(self, pointer: int, length: int, to: PeerAddress) -> None:
         """Queue a packet that lies at `pointer` until the next `flush`. Its buffer must stay untouched."""
         i = self.queued
-        _vector.pack_into(self._out_vector_view, i * _IOVEC_BYTES, pointer, length)
-        _name.pack_into(self._out_header_view, i * _HEADER_BYTES, to.pointer, to.length)
+        self.out_vectors[i * VECTOR_WORDS] = pointer
+        self.out_vectors[i * VECTOR_WORDS + 1] = length
+        self.out_headers[i * HEADER_WORDS] = to.pointer
         self.queued = i + 1
         if self.queued == BATCH:
             self.flush()

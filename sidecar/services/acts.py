@@ -92,7 +92,7 @@ class Acts:
 
     def refuse(self, act: Act, decision: Decision) -> NoReturn:
         """Record a refusal under its rule, announce it, raise RefusedError."""
-        data = dict(act.data or {}) | {"rule": decision.rule, "act": act.kind}
+        data = dict(act.data or {}) | {"rule": decision.rule, "act": act.kind, "sentence": decision.sentence}
         self.note(
             Act("permission.refused", act.actor, act.at, act.meeting, act.participant, data),
         )

@@ -139,6 +139,7 @@ class Booking:
             act,
             data={
                 "type": meeting_type.ref,
+                "policy_sha256": meeting_type.source_sha256,
                 "band": meeting_type.band.value,
                 "segment": segment.value,
                 "region": meeting.region,

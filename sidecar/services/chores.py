@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sidecar.domain.audit import AuditLog
 from sidecar.domain.errors import TillitError
-from sidecar.domain.meetings import INSIDE, MeetingState, Participant, ParticipantState
+from sidecar.domain.meetings import INSIDE, Meeting, MeetingState, Participant, ParticipantState
 from sidecar.services.acts import Act, Acts
 from sidecar.services.messages import Messages
 from sidecar.services.ports import MeetingStore
@@ -73,13 +73,16 @@ class Chores:
         now = self._clock()
         for meeting in self._meetings.in_states((MeetingState.BOOKED, MeetingState.OPEN)):
             if meeting.state is MeetingState.BOOKED and now > meeting.ends_at + _NOBODY_CAME:
-                missed = replace(meeting, state=MeetingState.MISSED, ended_at=now)
-                act = Act("meeting.missed", "system", now, meeting.id)
-                self._acts.perform(act, effect=lambda tx, missed=missed: tx.save_meeting(missed))
+                self._missed(meeting, now)
             elif meeting.state is MeetingState.OPEN and now > meeting.ends_at + _FORGOTTEN:
                 places = self._meetings.participants(meeting.id)
                 if not any(self._is_inside(place, now) for place in places):
                     self._room.end(meeting.id, actor="system", place=None, reason="nobody-left")
+
+    def _missed(self, meeting: Meeting, now: datetime) -> None:
+        missed = replace(meeting, state=MeetingState.MISSED, ended_at=now)
+        act = Act("meeting.missed", "system", now, meeting.id)
+        self._acts.perform(act, effect=lambda tx: tx.save_meeting(missed))
 
     @staticmethod
     def _is_inside(place: Participant, now: datetime) -> bool:

@@ -61,7 +61,12 @@ class OnDemand:
             place.id,
             now,
             meeting_id,
-            data={"type": meeting_type.ref, "band": meeting_type.band.value, "on_demand": True}
+            data={
+                "type": meeting_type.ref,
+                "policy_sha256": meeting_type.source_sha256,
+                "band": meeting_type.band.value,
+                "on_demand": True,
+            }
             | {"starts_at": to_text(now)},
         )
         if not self._hours(brand).is_open(now):

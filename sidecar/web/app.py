@@ -80,8 +80,9 @@ def create_app(services: Services) -> Flask:
 
 def _static(name: str) -> Response:
     response = send_from_directory(STATIC, name)
-    if request.args.get("v"):
-        response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
+    # A module imports others without a version: those are asked for again each time, and answered with 304.
+    fresh = f"public, max-age={_YEAR_S}, immutable" if request.args.get("v") else "no-cache"
+    response.headers["Cache-Control"] = fresh
     return response
 
 
@@ -214,7 +215,7 @@ def _http_error(error: HTTPException) -> AnyResponse | tuple[str, int]:
     if error.code == 404:
         return _tillit_error(NotFoundError("There is nothing here, or not for you."))
     if error.code is not None and error.code < 400:
-        return error.get_response()  # type: ignore[return-value]  # a redirect is an answer
+        return error.get_response()  # a redirect is an answer
     if error.code == 405:
         return Response(status=405, headers={"Allow": ", ".join(getattr(error, "valid_methods", None) or [])})
     return _tillit_error(InvalidInputError(f"This request cannot be read ({error.name}).", field="body"))

@@ -1,6 +1,7 @@
 """The customer's journey: the link, getting ready, showing who one is, the lobby, and afterwards."""
 
 import hashlib
+import logging
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,8 @@ from sidecar.web.guard import client_ip, place, services, sessions, translator
 from sidecar.web.lobby_state import lobby_facts
 from sidecar.web.room_state import region_name, verified_label
 from sidecar.web.web_sessions import WebSession
+
+log = logging.getLogger("tillit.web")
 
 customer = Blueprint("customer", __name__)
 
@@ -325,9 +328,9 @@ def lobby_choice(pid: str) -> Response:
 def left(pid: str) -> AnyResponse | str:
     """After the room: what was, who gets the summary, and the way back while there is one."""
     product, here = services(), place()
-    if here.is_staff:
-        return redirect(f"/desk/meetings/{here.meeting}")
     meeting = product.meetings.get(here.meeting)
+    if here.is_staff:
+        return redirect(f"/desk/meetings/{meeting.id}" + ("/journal" if meeting.state in FINAL_STATES else ""))
     now = product.clock()
     bound = timedelta(minutes=product.policy.type(meeting.type_ref).rejoin_minutes)
     over = meeting.state in FINAL_STATES
@@ -563,18 +566,20 @@ def _refused(reason: str, here: Participant | None) -> str:
         values |= {
             "adviser": adviser.name.split(" ")[0] if adviser else g.brand.name,
             "until": t.clock(meeting.ends_at),
-            "when": t.day(meeting.starts_at),
+            "when": t.when(meeting.starts_at, product.clock()),
             "method": t.listing([_title(c.name) for c in product.arrival.choices(meeting, here)], either=True),
         }
         urls |= {"try_again": f"/v/{here.id}/identify", "another_way": f"/v/{here.id}/identify"}
     view = refused_view(t, reason, values=values, urls=urls)
+    case = secrets.token_hex(3).upper()
+    log.info("refused on the way in", extra={"case": case, "reason": reason})
     return render_template(
         "customer/refused.html",
         reason=reason,
         view=view,
         step=view["step"],
         steps_done=[],
-        case=secrets.token_hex(3).upper(),
+        case=case,
     )
 
 
@@ -600,9 +605,10 @@ def _meeting(meeting: Meeting) -> dict[str, Any]:
 def _privacy(meeting: Meeting, here: Participant) -> dict[str, Any]:
     product = services()
     meeting_type = product.policy.type(meeting.type_ref)
-    permissions = permissions_for(product.policy, situation(product.policy, meeting, here))
+    where = situation(product.policy, meeting, here)
+    permissions = permissions_for(product.policy, where)
     return {
-        "recording": None,
+        "recording": "may" if recording_for(product.policy, where) is not RecordingRule.NEVER else None,
         "location": False,
         "kept": timedelta(days=meeting_type.retention_days),
         "chat_kept": Permission.CHAT in permissions,

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from sidecar.domain.clock import to_text
-from sidecar.web.i18n import Translator
+from sidecar.adapters.i18n import Translator
 
 LobbyPlace = Literal["not_here", "waiting", "late", "sent_back", "closed", "second_device"]
 LobbyChoice = Literal["wait", "call_me", "rebook"]
@@ -49,7 +49,7 @@ def lobby_view(
         "minutes": late_minutes or 0,
         "given": given,
     }
-    text = "late_minutes" if shown == "late" and late_minutes else shown
+    text: str = "late_minutes" if shown == "late" and late_minutes else shown
     rest = speak.t(f"lobby.{text}.rest", **values)
     if ahead is not None and shown in ("not_here", "waiting"):
         text = "queue"

@@ -17,6 +17,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as AnyResponse
 
+from sidecar.domain.audit import Entry
 from sidecar.domain.errors import InvalidInputError, NotFoundError
 from sidecar.domain.ids import MeetingId, PersonId
 from sidecar.domain.journal import describe
@@ -142,7 +143,7 @@ def book_page() -> str:
             "title": each.title[t.language],
             "summary": each.summary[t.language],
             "band": each.band.value,
-            "order": each.band.order,
+            "order": each.band.order + 1,
             "ordinary": each.ordinary,
             "segments": sorted(segment.value for segment in each.segments),
             "needs_national_id": "code" not in each.sign_in.kinds,
@@ -364,7 +365,7 @@ def journal(mid: str) -> str:
             {
                 "at": entry.record.at,
                 "kind": entry.record.kind,
-                "text": describe(entry, t.language, found.names),
+                "text": describe(entry, t.language, found.names, rules=_rules_in_words(entry, t.language)),
                 "refused": entry.record.kind.endswith("refused")
                 or entry.record.kind in ("sign_in.wrong_person", "track.dropped", "message.dropped"),
             }
@@ -375,7 +376,7 @@ def journal(mid: str) -> str:
             "version": meeting_type.version,
             "ref": meeting_type.ref,
             "band": meeting_type.band.value,
-            "order": meeting_type.band.order,
+            "order": meeting_type.band.order + 1,
             "region": found.meeting.region,
             "retain_until": found.meeting.retain_until,
         },
@@ -451,11 +452,22 @@ def _page(template: str, **context: Any) -> str:
             for right in ("book", "edit_messages", "read_rules", "read_all_journals", "take_on_demand")
         },
         now=product.clock(),
-        date_text=translator().date,
+        date_text=lambda moment: _capital(translator().date(moment)),
         region=region_name,
         kept=lambda days: timedelta(days=days),
         **context,
     )
+
+
+def _rules_in_words(entry: Entry, language: str) -> dict[str, str]:
+    """Return the rule of a refusal as the sentence the person was told."""
+    sentences = services().policy.sentences
+    rule, key = str(entry.record.data.get("rule", "")), str(entry.record.data.get("sentence", ""))
+    return {rule: sentences.say(key, language)} if key in sentences.keys else {}
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _meeting(mid: str) -> Meeting:
@@ -487,7 +499,7 @@ def _row(meeting: Meeting) -> dict[str, Any]:
         "type": meeting_type.title[t.language],
         "type_ref": meeting.type_ref,
         "band": meeting_type.band.value,
-        "order": meeting_type.band.order,
+        "order": meeting_type.band.order + 1,  # the picture has one to three bars
         "state": meeting.state.value,
         "status": _status(meeting, places),
         "customer": lead["name"] if lead else "",

@@ -42,7 +42,8 @@ class Feed:
             yield []
             while True:
                 with self._news:
-                    self._news.wait_for(lambda seen=seen: self._last > seen, timeout=_HEARTBEAT_S)
+                    if self._last == seen:
+                        self._news.wait(timeout=_HEARTBEAT_S)
                     fresh = [told for number, told in self._recent if number > seen]
                     seen = self._last
                 found = [told for told in fresh if wanted(told)]

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from sidecar.domain.errors import RefusedError
 from sidecar.domain.ids import MeetingId
-from sidecar.services.ports import StaffSignInError
+from sidecar.services.ports import StaffSignIn, StaffSignInError
 from sidecar.web.access import access
 from sidecar.web.guard import services, sessions, staff
 
@@ -41,7 +41,7 @@ def callback() -> AnyResponse:
     if not flow or not hmac.compare_digest(sent.encode(), str(flow["state"].get("state", "")).encode()):
         raise StaffSignInError("This sign-in was not begun in this browser, or it is over.")
     product = services()
-    assertion = product.staff_sign_in.complete(query=request.args.to_dict(), state=flow["state"], now=product.clock())
+    assertion = _provider().complete(query=request.args.to_dict(), state=flow["state"], now=product.clock())
     if flow["purpose"] == "desk":
         member = product.staff.signed_in(assertion, language="sv")
         session.rotate()
@@ -69,10 +69,8 @@ def sign_out() -> AnyResponse:
 
 def _begin(purpose: str, *, after: str, meeting: str = "") -> AnyResponse:
     product = services()
-    if product.staff_sign_in is None:
-        raise RefusedError("No staff sign-in is set up.", rule="default/no-staff-sign-in", sentence="no-role")
     redirect_uri = request.url_root.rstrip("/") + url_for("staff_sign_in.callback")
-    begun = product.staff_sign_in.begin(
+    begun = _provider().begin(
         redirect_uri=redirect_uri,
         purpose="call" if purpose == "call" else "desk",
         now=product.clock(),
@@ -80,6 +78,13 @@ def _begin(purpose: str, *, after: str, meeting: str = "") -> AnyResponse:
     session = sessions().staff()
     session.set("sign_in", {"state": dict(begun.state), "purpose": purpose, "after": after, "meeting": meeting})
     return redirect(begun.url)
+
+
+def _provider() -> StaffSignIn:
+    found = services().staff_sign_in
+    if found is None:
+        raise RefusedError("No staff sign-in is set up.", rule="default/no-staff-sign-in", sentence="no-role")
+    return found
 
 
 def _is_ours(url: str) -> bool:

@@ -1,17 +1,36 @@
 """Starts processes, watches them, stops them together: no shell, no leftovers, a log file each."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-_STOP_S = 8.0
+ROOT = Path(__file__).resolve().parents[2]
+State = Literal["starting", "running", "silent", "down"]
+
+_STOP_S = 6.0  # the web process ends open event streams within 3 s
+_START_S = 60.0  # ten times what a slow laptop needs
+_LOOK_S = 2.0
+_SILENT_AFTER = 3  # missed answers in a row: a busy machine may miss one
+_LOG_LINES = 15
+
+
+class StartError(RuntimeError):
+    """A process did not start. The text ends with the end of its log."""
+
+
+class StoppedError(Exception):
+    """Somebody asked the demo to stop while it was starting."""
 
 
 @dataclass
@@ -28,10 +47,20 @@ class Process:
     def is_alive(self) -> bool:
         return self.popen is not None and self.popen.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """The code it ended with; minus the signal's number when a signal ended it."""
+        return self.popen.poll() if self.popen is not None else None
+
+    @property
+    def typed(self) -> str:
+        """The command as one types it in the project's folder."""
+        return shlex.join(_from_root(word) for word in self.command)
+
     def answers(self) -> bool:
-        """Say whether the process is alive and its health address answers."""
-        if not self.is_alive:
-            return False
+        """Say whether the process is alive, ours or one started by hand, and its health address answers."""
+        if not self.is_alive and not self.health:
+            return _runs_elsewhere(self.command)
         if not self.health:
             return True
         try:
@@ -41,49 +70,159 @@ class Process:
             return False
 
 
-class Processes:
-    """All processes of one demo. logs: folder for their output."""
+@dataclass(frozen=True)
+class Condition:
+    """How one process was at the last look. exit_code: of one that is down, None if we never started it."""
 
-    def __init__(self, logs: Path, environment: dict[str, str]) -> None:
+    process: Process
+    state: State
+    exit_code: int | None = None
+
+
+class Processes:
+    """All processes of one demo. logs: folder for their output. stopping: set when no more may be started."""
+
+    def __init__(self, logs: Path, environment: dict[str, str], stopping: threading.Event | None = None) -> None:
         self.all: list[Process] = []
-        self._logs = logs
+        self.logs = logs
         self._environment = os.environ | environment
+        self._stopping = stopping or threading.Event()
+        self._starting: set[str] = set()
+        self._missed: dict[str, int] = {}
+        self._mutex = threading.Lock()
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, process: Process, *, wait_s: float = 40.0) -> None:
-        """Start a process and wait until it answers. Raises RuntimeError with the end of its log."""
-        log = self._logs / f"{process.name}.log"
-        with log.open("wb") as output:
-            process.popen = subprocess.Popen(
-                process.command,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                env=self._environment,
-                start_new_session=True,  # Ctrl-C reaches the demo alone, which stops the others in order
-            )
-        self.all.append(process)
-        deadline = time.monotonic() + wait_s
-        while not process.answers():
-            if not process.is_alive or time.monotonic() > deadline:
-                end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise RuntimeError(f"{process.title} did not start. The end of {log}:\n{end}")
-            time.sleep(0.05)
+    def start(self, process: Process, *, wait_s: float = _START_S) -> float:
+        """Start a process, wait until it answers, return the seconds it took. Raises StartError, StoppedError."""
+        began = time.monotonic()
+        with self._mutex:
+            if self._stopping.is_set():
+                raise StoppedError
+            self._starting.add(process.name)
+            again = process in self.all
+            with self.log_of(process).open("ab" if again else "wb") as output:
+                process.popen = subprocess.Popen(
+                    process.command,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    env=self._environment,
+                    cwd=ROOT,
+                    start_new_session=True,  # Ctrl-C reaches the demo alone, which stops the others in order
+                )
+            if not again:
+                self.all.append(process)
+        try:
+            while not (process.is_alive and process.answers()):
+                if self._stopping.is_set():
+                    raise StoppedError
+                if not process.is_alive or time.monotonic() > began + wait_s:
+                    end = "\n".join(self.last_lines(process))
+                    raise StartError(f"{process.title} did not start. The end of {self.log_of(process)}:\n{end}")
+                time.sleep(0.05)
+        finally:
+            self._starting.discard(process.name)
+        return time.monotonic() - began
+
+    def restart(self, name: str) -> float:
+        """Start a process that is down, or that hangs, once more. Raises KeyError, StartError, StoppedError."""
+        process = next((each for each in self.all if each.name == name), None)
+        if process is None:
+            raise KeyError(name)
+        with self._mutex:
+            if name in self._starting or (process.answers() and self._missed.get(name, 0) == 0):
+                return 0.0
+            self._starting.add(name)
+        self._end(process, time.monotonic() + _STOP_S)
+        return self.start(process)
+
+    def look(self) -> list[Condition]:
+        """Ask every process whether it is well. Takes as long as the slowest answer, at most 2 s each."""
+        return [self._condition(process) for process in self.all]
+
+    def stop(self, on_stopped: Callable[[Process], None] = lambda _process: None) -> None:
+        """Stop them all, the last started first, each before the next; one that does not listen is killed."""
+        self._stopping.set()
+        with self._mutex:
+            for process in reversed(self.all):
+                was_alive = process.is_alive
+                self._end(process, time.monotonic() + _STOP_S)
+                if was_alive:
+                    on_stopped(process)
+
+    def kill(self) -> None:
+        """End them all at once, for somebody who will not wait."""
+        for process in self.all:
+            if process.popen is not None:
+                _signal(process.popen, signal.SIGKILL)
+
+    def log_of(self, process: Process) -> Path:
+        return self.logs / f"{process.name}.log"
+
+    def last_lines(self, process: Process, count: int = _LOG_LINES) -> list[str]:
+        """Return the end of a process's log, without empty lines."""
+        try:
+            lines = self.log_of(process).read_text(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line for line in lines if line.strip()][-count:]
+
+    def _condition(self, process: Process) -> Condition:
+        if process.name in self._starting:
+            return Condition(process, "starting")
+        if process.answers():
+            self._missed[process.name] = 0
+            return Condition(process, "running")
+        if not process.is_alive:
+            return Condition(process, "down", process.exit_code)
+        self._missed[process.name] = self._missed.get(process.name, 0) + 1
+        return Condition(process, "silent" if self._missed[process.name] >= _SILENT_AFTER else "running")
+
+    def _end(self, process: Process, deadline: float) -> None:
+        if process.popen is None:
+            return
+        _signal(process.popen, signal.SIGTERM)  # the group: a leader that died alone may have left workers
+        try:
+            process.popen.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            pass
+        _signal(process.popen, signal.SIGKILL)
+        process.popen.wait()
+
+
+class Watch:
+    """Looks after the processes in a thread of its own. on_change: called when one goes down or comes back."""
+
+    def __init__(
+        self, processes: Processes, on_change: Callable[[Condition], None], *, every_s: float = _LOOK_S
+    ) -> None:
+        self._processes = processes
+        self._on_change = on_change
+        self._every_s = every_s
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self.conditions: list[Condition] = [Condition(each, "running") for each in processes.all]
+
+    def start(self) -> None:
+        self._thread.start()
 
     def stop(self) -> None:
-        """Stop them all, the last started first; one that does not listen is killed."""
-        for process in reversed(self.all):
-            if process.is_alive and process.popen is not None:
-                _signal(process.popen, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_S
-        for process in reversed(self.all):
-            if process.popen is None:
-                continue
-            try:
-                process.popen.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _signal(process.popen, signal.SIGKILL)
-                process.popen.wait()
+        """Look no more; returns when the last look is over."""
+        self._done.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Look once, and tell what changed since the last look."""
+        before = {each.process.name: each.state for each in self.conditions}
+        self.conditions = self._processes.look()
+        for each in self.conditions:
+            if each.state != before.get(each.process.name) and not self._done.is_set():
+                self._on_change(each)
+
+    def _run(self) -> None:
+        while not self._done.wait(self._every_s):
+            self.look()
 
 
 def python(*arguments: str) -> list[str]:
@@ -91,8 +230,22 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
+def _from_root(word: str) -> str:
+    prefix = f"{ROOT}/"
+    return word[len(prefix) :] if word.startswith(prefix) else word
+
+
+def _runs_elsewhere(command: Sequence[str]) -> bool:
+    """Say whether somebody runs this command by hand (Linux). The Python before it may be written another way."""
+    wanted = [_from_root(word) for word in command[1:]]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+            if [_from_root(word) for word in words[1:]] == wanted:
+                return True
+    return False
+
+
 def _signal(popen: subprocess.Popen[bytes], number: int) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(popen.pid, number)
-    except ProcessLookupError:
-        pass

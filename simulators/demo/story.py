@@ -95,7 +95,7 @@ class Story:
         for label, size in (("desktop", DESKTOP), ("phone", HANDHELD)):
             page.set_viewport_size(size)  # type: ignore[arg-type]
             page.screenshot(path=self.pictures / f"{name}-{label}.png", full_page=not page.url.endswith("/room"))
-        page.set_viewport_size(own)
+        page.set_viewport_size(own)  # type: ignore[arg-type]
 
     def hold(self) -> None:
         """Hold the whole meeting, from the desk's sign-in to the evidence file."""
@@ -111,6 +111,11 @@ class Story:
         self.admit(SAMIR["name"])
         self.see_each_other(self.elin, self.samir)
         self.see_each_other(self.maja, self.samir)
+        self.photograph(self.elin, "room-adviser")
+        self.photograph(self.maja, "room-customer")
+        self.write_in_the_chat("Räntan är rörlig och bestäms var tredje månad.")
+        self.try_to_share_the_whole_screen()
+        self.observer_tries_what_is_not_allowed()
 
     def sign_in_at_the_desk(self, who: str = "Elin Sjöhage", how: str = "Lösenord och säkerhetsnyckel") -> None:
         page = self.elin.page
@@ -148,9 +153,7 @@ class Story:
         page = person.page
         page.goto(link)
         page.wait_for_url(re.compile(r"/arrive"))
-        try_it = page.locator("[data-start]")
-        if try_it.is_visible():  # a browser that already trusts the page shows the picture by itself
-            try_it.click()
+        # A browser that already trusts the page shows the picture by itself.
         expect(page.locator('#check [data-part="camera"]')).to_have_attribute("data-state", "ok")
         self.photograph(person, f"arrive-{self._name(person)}")
         page.get_by_role("checkbox").check()
@@ -234,6 +237,86 @@ class Story:
                 timeout=_MEDIA_S * 1000,
             )
         self.told(f"{self._name(one).capitalize()} and {self._name(other).capitalize()} see and hear each other")
+
+    def write_in_the_chat(self, words: str) -> None:
+        """Elin writes, Maja reads it on her page."""
+        page = self.elin.page
+        self.open_from_menu(page, "Chatt")
+        page.get_by_role("textbox", name=re.compile("Skriv|Meddelande|Chatt", re.IGNORECASE)).fill(words)
+        page.keyboard.press("Enter")
+        self.open_from_menu(self.maja.page, "Chatt")
+        expect(self.maja.page.get_by_text(words)).to_be_visible()
+        self.photograph(self.elin, "room-chat")
+        self.told("Elin writes in the chat, and Maja reads it")
+
+    def try_to_share_the_whole_screen(self) -> None:
+        """Ask the server for what a page that was tampered with would ask: a whole screen. It says no."""
+        answer = self.post(self.elin, "share", {"action": "start", "surface": "monitor"})
+        assert answer["status"] == 403, answer
+        self.told(f"Sharing the whole screen is refused: {answer['body']['sentence']}")
+
+    def observer_tries_what_is_not_allowed(self) -> None:
+        """Samir's browser asks for everything his part does not hold. The server refuses each by its rule."""
+        maja = self.place_of(self.maja)
+        tries: dict[str, dict[str, Any]] = {
+            "share": {"action": "start", "surface": "window"},
+            "admit": {"participant": maja},
+            "deny": {"participant": maja},
+            "expel": {"participant": maja},
+            "mute": {"participant": maja, "kind": "audio"},
+            "invite": {"name": "Someone", "capacity": "observer", "email": "someone@example.org"},
+            "raise": {"target": "encryption:strict"},
+            "record": {},
+            "end": {},
+        }
+        for act, body in tries.items():
+            answer = self.post(self.samir, act, body)
+            assert answer["status"] == 403, (act, answer)
+            assert answer["body"].get("rule"), (act, answer)
+        self.told(f"Samir's browser tries {len(tries)} acts an observer may not do; the server refuses each")
+
+    def finish(self) -> None:
+        """End the meeting for everybody and read the journal."""
+        page = self.elin.page
+        self.open_from_menu(page, "Avsluta")
+        self.photograph(self.elin, "room-end-asked")
+        page.get_by_role("button", name="Avsluta för alla").click()
+        page.wait_for_url(re.compile(r"/journal$"))
+        self.maja.page.wait_for_url(re.compile(r"/left$"))
+        self.samir.page.wait_for_url(re.compile(r"/left$"))
+        page.get_by_role("button", name="Kontrollera nu").click()
+        expect(page.get_by_text(re.compile("Filen är hel"))).to_be_visible()
+        self.photograph(self.elin, "journal")
+        self.photograph(self.maja, "left-maja")
+        self.told("Elin ends the meeting; the journal tells what happened, and the evidence is whole")
+
+    def evidence(self) -> Path:
+        """Download the meeting's evidence file from its journal and return where it lies."""
+        page = self.elin.page
+        page.goto(f"{self.world.bank}/desk/meetings/{self.meeting}/journal")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Hämta bevisfil").click()
+        path = self.pictures / f"{self.meeting}.evidence.json"
+        download.value.save_as(path)
+        self.told("The evidence file is downloaded")
+        return path
+
+    def open_from_menu(self, page: Page, name: str) -> None:
+        page.locator("#more").click()
+        page.get_by_role("menuitem", name=re.compile(name)).first.click()
+
+    def post(self, person: Person, act: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send an act from this person's own browser, with its cookies, past every button of the page."""
+        found: dict[str, Any] = person.page.evaluate(
+            """async ([url, body]) => {
+                const csrf = document.querySelector('meta[name="csrf"]').content;
+                const headers = {"Content-Type": "application/json", "X-Tillit-CSRF": csrf};
+                const answer = await fetch(url, {method: "POST", headers, body: JSON.stringify(body)});
+                return {status: answer.status, body: await answer.json().catch(() => ({}))};
+            }""",
+            [f"/v/{self.place_of(person)}/room/{act}", body],
+        )
+        return found
 
     def place_of(self, person: Person) -> str:
         """Return the participant id in the address of this person's room."""

@@ -1,57 +1,32 @@
 """The demo's world: its folder, ports and settings file, and the processes in the order they start."""
 
+import fcntl
+import os
+import shutil
 import socket
+import subprocess
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulators.demo.processes import Process, Processes, python
+from simulators.common.files import write_private
+from simulators.demo.ports import Ports
+from simulators.demo.processes import ROOT, Process, Processes, StartError, StoppedError, python
+
+__all__ = ["BANK_HOST", "FolderError", "Ports", "World"]
 
 BANK_HOST = "exempelbanken.localhost"
+_MARK = "demo.lock"  # says that a folder is a demo's own, and by its lock that one is running
 
 
-@dataclass(frozen=True)
-class Ports:
-    """Every port the demo uses. Defaults are what the guide and the README name; tests take free ones."""
+class FolderError(Exception):
+    """The demo's folder cannot be used. The text says why and what helps."""
 
-    web: int = 8080
-    bridge: int = 8081
-    media: int = 50000
-    bankid: int = 8443
-    phone: int = 8090
-    identity: int = 8091
-    smtp: int = 8025
-    sms: int = 8026
-    mailbox: int = 8092
-    guide: int = 8088
 
-    @classmethod
-    def free(cls) -> "Ports":
-        """Return ports nobody uses just now: TCP ones, and one UDP port for media."""
-        held = [socket.socket() for _ in range(9)]
-        media = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for each in (*held, media):
-            each.bind(("127.0.0.1", 0))
-        numbers = [each.getsockname()[1] for each in held]
-        udp = media.getsockname()[1]
-        for each in (*held, media):
-            each.close()
-        web, bridge, bankid, phone, identity, smtp, sms, mailbox, guide = numbers
-        return cls(web, bridge, udp, bankid, phone, identity, smtp, sms, mailbox, guide)
-
-    def taken(self) -> list[int]:
-        """Return those of our TCP ports that another program holds."""
-        busy = []
-        for name, port in self.__dict__.items():
-            if name == "media":
-                continue
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    busy.append(port)
-        return busy
+def _ignore(*_told: object) -> None:
+    return None
 
 
 @dataclass
@@ -62,6 +37,7 @@ class World:
     ports: Ports = field(default_factory=Ports)
     workers: int = 1
     policy_dir: Path | None = None
+    _lock: int = field(default=-1, init=False, repr=False)
 
     @property
     def bank(self) -> str:
@@ -80,25 +56,97 @@ class World:
         return f"http://localhost:{self.ports.identity}"
 
     @property
+    def guide(self) -> str:
+        return f"http://localhost:{self.ports.guide}"
+
+    @property
     def settings_file(self) -> Path:
         return self.folder / "tillit.toml"
 
-    def start(self, on_step: Callable[[str], None]) -> Processes:
-        """Start everything in order; return the processes. Whoever calls stops them."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        running = Processes(self.folder / "logs", {"TILLIT_SETTINGS": str(self.settings_file), "PYTHONUNBUFFERED": "1"})
+    @property
+    def steps(self) -> int:
+        """How many steps `start` tells of."""
+        return len(self.stand_ins()) + 1 + len(self.product())
+
+    def take_folder(self, *, fresh: bool = False) -> None:
+        """Make the folder ours until this process ends; fresh: empty it first. Raises FolderError.
+
+        A folder with other things in it is left alone: its mark says whether it is a demo's.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / _MARK).exists() and any(self.folder.iterdir()):
+                raise FolderError(f"{self.folder} holds other things. Name an empty folder, or a new one, with --dir.")
+            self._lock = os.open(self.folder / _MARK, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                said = os.pread(self._lock, 200, 0).decode(errors="replace").strip()
+                raise FolderError(
+                    f"A demo already runs with {self.folder}: {said}. Stop it first, or name another folder with --dir."
+                ) from None
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"process {os.getpid()}, guide at {self.guide}\n".encode(), 0)
+            if fresh:
+                self._empty()
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise FolderError(f"{self.folder} cannot be written: {why}. Name another folder with --dir.") from error
+
+    def start(
+        self,
+        on_step: Callable[[str], None],
+        on_ready: Callable[[float], None] = _ignore,
+        *,
+        stopping: threading.Event | None = None,
+    ) -> Processes:
+        """Start everything in order; return the processes. Whoever calls stops them.
+
+        on_step: called with what is begun. on_ready: with the seconds it took. stopping: set by somebody who
+        does not want to wait any longer. Raises StartError, StoppedError, with nothing left running.
+        """
+        environment = {"TILLIT_SETTINGS": str(self.settings_file), "PYTHONUNBUFFERED": "1"}
+        running = Processes(self.folder / "logs", environment, stopping)
         try:
             for process in self.stand_ins():
                 on_step(process.title)
-                running.start(process)
+                on_ready(running.start(process))
+            on_step("settings and customer register")
+            began = time.monotonic()
             self.write_settings()
+            self.tillit("import-customers", str(self.folder / "customers.toml"))
+            on_ready(time.monotonic() - began)
             for process in self.product():
                 on_step(process.title)
-                running.start(process)
+                on_ready(running.start(process))
         except BaseException:
             running.stop()
             raise
         return running
+
+    def tillit(self, *arguments: str) -> str:
+        """Run a command of the product, as an operator would, and return what it printed. Raises StartError."""
+        command = python("-m", "sidecar", "--settings", str(self.settings_file), *arguments)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode < 0:
+            raise StoppedError  # a Ctrl-C in the terminal reaches this command too
+        if done.returncode:
+            raise StartError(f"tillit {' '.join(arguments)} did not work:\n{done.stderr.strip() or done.stdout}")
+        return done.stdout.strip()
+
+    def api_key(self) -> str:
+        """Return a key of the open API that may read; made at first use, as for any connected system."""
+        kept = self.folder / "guide-api-key"
+        if not kept.exists():
+            write_private(kept, self.tillit("api-key", "create", "demo guide", "--rights", "read").encode())
+        return kept.read_text("ascii").strip()
+
+    def _empty(self) -> None:
+        for each in self.folder.iterdir():
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each)
+            elif each.name != _MARK:
+                each.unlink()
 
     def stand_ins(self) -> list[Process]:
         p, at = self.ports, str(self.folder)
@@ -212,7 +260,7 @@ provider = "staff_oidc"
 
 [plugins]
 enabled = ["otp_link", "bankid", "staff_oidc", "notify_smtp", "notify_sms", "notify_inbox"]
-approvals = "{_ROOT}/plugins/approvals.toml"
+approvals = "{ROOT}/plugins/approvals.toml"
 
 [plugins.otp_link]
 channels = ["sms"]
@@ -237,7 +285,6 @@ app_link = "{self.phone}/"
         return "\n".join([bankid, *((self.folder / n / "settings.toml").read_text() for n in ("identity", "post"))])
 
 
-_ROOT = Path(__file__).resolve().parents[2]
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CUSTOMERS = """# The customer register of the demo. All persons are invented.
 [[customers]]

@@ -390,7 +390,7 @@ _BRAND = {
 
 def render(state: dict[str, Any], language: str) -> str:
     """Return the real page for this state."""
-    from sidecar.web.i18n import Translator
+    from sidecar.adapters.i18n import Translator
 
     speak = Translator(language, strict=True)
     loader = jinja2.FileSystemLoader(WEB / "templates")

@@ -23,7 +23,7 @@ from werkzeug.serving import make_server
 import sidecar.web
 from sidecar.domain.branding import Brand, brand_css
 from sidecar.web.customer_views import lobby_view, notice, refused_view
-from sidecar.web.i18n import Translator, available_languages, language_menu
+from sidecar.adapters.i18n import Translator, available_languages, language_menu
 
 pytestmark = pytest.mark.e2e
 

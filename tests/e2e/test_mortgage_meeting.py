@@ -55,7 +55,9 @@ def test_the_evidence_verifies_with_the_stand_alone_program_and_the_published_ke
 ) -> None:
     _, evidence = held
     alone = tmp_path / "verify_evidence.py"
-    alone.write_bytes(requests.get(f"http://127.0.0.1:{world.ports.web}/evidence/verify_evidence.py", timeout=10).content)
+    alone.write_bytes(
+        requests.get(f"http://127.0.0.1:{world.ports.web}/evidence/verify_evidence.py", timeout=10).content
+    )
 
     done = subprocess.run(
         [sys.executable, "-I", str(alone), str(evidence)], capture_output=True, text=True, check=False, cwd=tmp_path
@@ -71,10 +73,27 @@ def test_the_evidence_tells_who_was_there_by_pseudonym_and_holds_no_personal_dat
     text = evidence.read_text()
     kinds = [entry["record"]["kind"] for entry in json.loads(text)["entries"]]
 
-    for kind in ("meeting.booked", "consent.given", "sign_in.completed", "participant.joined", "media.keys", "meeting.ended"):
+    for kind in (
+        "meeting.booked",
+        "consent.given",
+        "sign_in.completed",
+        "participant.joined",
+        "media.keys",
+        "meeting.ended",
+    ):
         assert kind in kinds
     assert kinds.count("permission.refused") >= 10
-    for personal in ("Maja", "Granlid", "Samir", "Haddin", "Sjöhage", "199002142389", "198805071233", "@example.org", "+4670"):
+    for personal in (
+        "Maja",
+        "Granlid",
+        "Samir",
+        "Haddin",
+        "Sjöhage",
+        "199002142389",
+        "198805071233",
+        "@example.org",
+        "+4670",
+    ):
         assert personal not in text
 
 

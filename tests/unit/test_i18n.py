@@ -8,7 +8,7 @@ import pytest
 from markupsafe import Markup
 
 from sidecar.domain.errors import ConfigurationError
-from sidecar.web.i18n import (
+from sidecar.adapters.i18n import (
     Catalogue,
     MissingTextError,
     Translator,

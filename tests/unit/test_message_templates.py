@@ -19,7 +19,7 @@ from sidecar.domain.message_templates import (
     render,
     text_keys,
 )
-from sidecar.web.i18n import available_languages, own_catalogue
+from sidecar.adapters.i18n import available_languages, own_catalogue
 
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "inbox")
 SUBJECT = "{bank}: videomöte {date} kl. {time}"

@@ -206,7 +206,7 @@ def test_an_unknown_key_of_a_brand_stops_the_start(tmp_path: Path) -> None:
         ('[tokens]\nalgorithm = "none"', "tokens.algorithm cannot be"),
         ('[tokens]\njoin_ttl = "121s"', "a token may wait for at most 2m"),
         ('[bridge]\nmedia = ["50000"]', "bridge.media: '50000' is not of the form address:port"),
-        ('[bridge]\nmedia = []', "bridge.media is empty"),
+        ("[bridge]\nmedia = []", "bridge.media is empty"),
         ('[bridge]\nurl = "127.0.0.1:8081"', "bridge.url is '127.0.0.1:8081', not an address"),
         ('[plugins.sms]\napi_key = "x"', "plugins.sms.api_key holds a secret. Put it in a file"),
         ('[plugins.oidc]\nclient_secret = "x"', "give its path as client_secret_file"),

@@ -1,7 +1,7 @@
 // @ts-check
 // Step 3: waits honestly. The server says where things stand; the page says it, and keeps camera and microphone at hand.
 
-import { announce } from "./announce.js";
+import { alarm, announce } from "./announce.js";
 import { pageSignal, post, Problem } from "./api.js";
 import { alreadyAllowed, loadChoice, openDevice, saveChoice } from "./device-check.js";
 import { listen } from "./live.js";
@@ -20,10 +20,9 @@ function one(selector, root = document) {
   return found;
 }
 
-/** Shows what the server says of the wait; reads it out only when it changed. @param {any} state */
-function show(state) {
-  const lobby = state?.lobby || state;
-  if (!lobby || typeof lobby.place !== "string") return;
+/** Shows what the server says of the wait; reads it out only when it changed. @param {any} lobby as lobby_view gives it */
+function show(lobby) {
+  if (typeof lobby?.place !== "string") return;
   const root = one("#lobby");
   const before = root.querySelector('[data-field="strong"]')?.textContent;
   root.dataset.place = lobby.place;
@@ -70,13 +69,8 @@ async function choose(button) {
   problem("");
   try {
     const answer = await post(one("#lobby").dataset.choice || "", { choice: button.dataset.choose }, signal);
-    if (answer?.view?.lobby || answer?.lobby) show(answer.view || answer);
-    else if (answer?.message) {
-      one('[data-field="chosen"]').textContent = answer.message;
-      one("[data-chosen]").hidden = false;
-      one("[data-choices]").hidden = true;
-      announce(answer.message);
-    }
+    show(answer);
+    announce(answer?.chosen || "");
   } catch (error) {
     if (error instanceof Problem) problem(error.sentence);
     else if (!signal.aborted) throw error;
@@ -128,7 +122,7 @@ setInterval(tick, 10000);
 listen(one("#lobby").dataset.events || "", {
   signal,
   onState: show,
-  onNotice: (notice) => { if (notice?.sentence) announce(notice.sentence); },
+  onNotice: (notice) => { if (notice?.sentence) (notice.urgent ? alarm : announce)(notice.sentence); },
 });
 void alreadyAllowed().then(async (allowed) => {
   const kept = loadChoice();

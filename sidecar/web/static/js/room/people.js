@@ -46,8 +46,8 @@ export class People {
     const { t } = this.#hub;
     const admit = button("btn main staff", "door", t("people.admit"), () => void this.decide("admit", person));
     const deny = button("btn plain staff", "", t("people.deny"), () => void this.decide("deny", person));
-    admit.append(make("span", "hidden", ` ${person.name}`));
-    deny.append(make("span", "hidden", ` ${person.name}`));
+    admit.setAttribute("aria-label", `${t("people.admit")}, ${person.name}`);
+    deny.setAttribute("aria-label", `${t("people.deny")}, ${person.name}`);
     const since = make("span", "quiet small num");
     since.dataset.since = "";
     return make(
@@ -86,7 +86,7 @@ export class People {
     ];
     for (const [permission, name, word, act] of all) {
       const press = button("link", "", word, () => void act());
-      press.append(make("span", "hidden", `, ${person.name}`));
+      press.setAttribute("aria-label", `${word}, ${person.name}`);
       press.dataset.needs = permission;
       press.dataset.act = name;
       acts.append(press);

@@ -19,7 +19,7 @@ export class Security {
     byId("raise-none").hidden = raises.length > 0;
     keep(this.#list, raises, ({ target }) => target, (raise) => {
       const press = button("btn line staff", "shield", t("security.raise"), () => void this.#raise(raise));
-      press.append(make("span", "hidden", `: ${raise.label}`));
+      press.setAttribute("aria-label", `${t("security.raise")}: ${raise.label}`);
       return make("li", "", make("h3", "", raise.label), make("p", "quiet", raise.sentence), press);
     }, (element, { label, sentence }) => {
       write(one(element, "h3"), label);
