@@ -11,7 +11,7 @@ from sidecar.adapters.audit_files import FileAuditLog
 from sidecar.adapters.bridge import BridgeConference
 from sidecar.adapters.file_objects import FileObjects
 from sidecar.adapters.i18n import Catalogue, own_catalogue
-from sidecar.adapters.key_files import KeyRing
+from sidecar.adapters.key_files import KeyRing, Purpose
 from sidecar.adapters.message_words import TemplateWords
 from sidecar.adapters.policy_files import SHIPPED, load_policy
 from sidecar.adapters.ring_signer import RingSigner
@@ -23,6 +23,7 @@ from sidecar.domain.clock import utc_now
 from sidecar.domain.control_tokens import SeenIds, verify_control_token
 from sidecar.domain.errors import ConfigurationError
 from sidecar.domain.evidence import MeetingSummary, evidence_of
+from sidecar.domain.jws import unb64url
 from sidecar.domain.meetings import Meeting, MeetingState, Participant
 from sidecar.domain.opening_hours import OpeningHours, read_opening_hours
 from sidecar.domain.policy import Policy
@@ -43,6 +44,7 @@ from sidecar.services.room import Room
 from sidecar.services.staff import Staff
 from sidecar.settings import Brand, Settings
 
+_SIGNING: tuple[Purpose, ...] = ("audit", "evidence")
 _EVENT_MEMORY = timedelta(hours=1)  # a bridge repeats an event for minutes at the most
 _EVENTS_REMEMBERED = 1_000_000  # an hour of a bridge far busier than one machine can be
 
@@ -160,8 +162,9 @@ class Services:
         }
 
     def evidence_fingerprints(self) -> list[str]:
-        """Return the fingerprints the bank publishes: whoever holds an evidence file compares with these."""
-        return sorted({_verifying_key(self.ring, p, self.settings).fingerprint for p in ("audit", "evidence")})
+        """Return the fingerprints the bank publishes, of retired keys too: old evidence must still verify."""
+        keys = [key for purpose in _SIGNING for key in self.ring.jwks(purpose).document()["keys"]]
+        return sorted({VerifyingKey("any", unb64url(key["x"])).fingerprint for key in keys if key["kty"] == "OKP"})
 
 
 def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:
@@ -257,7 +260,16 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Ser
         ),
         messages=messages,
         journals=journals,
-        chores=Chores(acts=acts, audit=audit, meetings=meetings, messages=messages, room=room, clock=clock),
+        chores=Chores(
+            acts=acts,
+            audit=audit,
+            meetings=meetings,
+            messages=messages,
+            room=room,
+            policy=policy,
+            extensions=plugins,
+            clock=clock,
+        ),
     )
 
 

@@ -26,6 +26,7 @@ log = logging.getLogger("tillit.worker")
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
+    os.umask(0o077)  # what we write is for this user alone
     try:
         return int(options.run(options))
     except TillitError as error:

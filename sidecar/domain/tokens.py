@@ -73,6 +73,9 @@ _NAME = re.compile(
 )
 _LATEST = 253402300799  # 9999-12-31T23:59:59Z, the last second a datetime holds
 
+_PERMISSIONS = frozenset(Permission)
+_CAPACITIES = tuple(Capacity)
+_LOAS = {loa.name.lower(): loa for loa in LoA}
 _CLAIMS = {"iss", "aud", "sub", "room", "iat", "nbf", "exp", "jti", "context", "tillit"}
 _USER_CLAIMS = {"id", "name", "affiliation", "moderator"}
 _TILLIT_CLAIMS = {
@@ -302,8 +305,8 @@ def _read_claims(payload: Mapping[str, Any]) -> VerifiedJoin:
         meeting=MeetingId(_text(ours, "meeting", _ID)),
         band=_one_of(ours, "band", ("low", "medium", "high")),
         type_ref=_text(ours, "type", _TYPE_REF),
-        capacity=Capacity(_one_of(ours, "capacity", tuple(Capacity))),
-        loa=LoA[_one_of(ours, "loa", tuple(loa.name.lower() for loa in LoA)).upper()],
+        capacity=Capacity(_one_of(ours, "capacity", _CAPACITIES)),
+        loa=_LOAS[_one_of(ours, "loa", tuple(_LOAS))],
         method=_text(ours, "method", _METHOD),
         permissions=_permissions(ours["permissions"]),
         region=_text(ours, "region", _ID),
@@ -317,10 +320,9 @@ def _read_claims(payload: Mapping[str, Any]) -> VerifiedJoin:
 
 
 def _permissions(value: object) -> frozenset[str]:
-    known = frozenset(Permission)
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise TokenMalformedError("The permissions are not a list of names.")
-    if not all(each in known or _PERMISSION.match(each) for each in value):
+    if not all(each in _PERMISSIONS or _PERMISSION.match(each) for each in value):
         raise TokenMalformedError("A permission is not of the closed list.")
     found = frozenset(value)
     if len(found) != len(value):

@@ -741,7 +741,7 @@ def explain(report: Report) -> str:
         if report.first_bad is not None:
             out.append(f"First bad: {report.first_bad}.")
         for problem in report.problems:
-            where = f"{problem.entry}: ".capitalize() if problem.entry is not None else ""
+            where = f"{problem.entry}: " if problem.entry is not None else ""
             out.append(f"  - {where}{problem.sentence}")
         return "\n".join(out)
     out = [

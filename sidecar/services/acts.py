@@ -56,9 +56,11 @@ class Acts:
         self._audit = audit
         self._meetings = meetings
 
-    def perform(self, *acts: Act, effect: Callable[[MeetingTx], T]) -> T:
+    def perform(self, *acts: Act, effect: Callable[[MeetingTx], T], before: Callable[[], object] | None = None) -> T:
         """Record the acts, then run the effect and the announcements in one transaction; return its result.
 
+        before: what the acts change outside the meetings store (a person, an object, the bridge). It runs once
+        the record is kept, and ahead of the transaction, which must not wait for others.
         Raises AuditUnavailableError with nothing done, ConflictError when the state changed since the
         decision (the record stays and is followed by an "act.voided"), StoreUnavailableError.
         """
@@ -71,17 +73,20 @@ class Acts:
             return result
 
         try:
+            if before is not None:
+                before()
             return self._meetings.write(with_announcements)
-        except TillitError as error:
+        except Exception as error:  # raised again: whatever it was, the log may not claim what did not happen
             voided = [entry.index for entry in entries]
             last = acts[-1]
+            reason = error.slug if isinstance(error, TillitError) else TillitError.slug
             self._audit.append(
                 Act(
                     "act.voided",
                     "system",
                     last.at,
                     meeting=last.meeting,
-                    data={"entries": voided, "reason": error.slug},
+                    data={"entries": voided, "reason": reason},
                 ).record()
             )
             raise

@@ -1,8 +1,10 @@
 """The door: lobby, admission by the adviser, and the join token minted at that moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 
 from sidecar.domain.errors import ConflictError
 from sidecar.domain.identity import LoA
@@ -22,6 +24,8 @@ from sidecar.domain.permissions import Capacity, Permission
 from sidecar.domain.policy import (
     Decision,
     Policy,
+    SignInRule,
+    Situation,
     band_for,
     decide,
     encryption_for,
@@ -53,6 +57,31 @@ class TokenSettings:
     issuer: str
     audience: str
     ttl: timedelta
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """What the policy says of one situation. features: every flag of Jitsi's."""
+
+    permissions: frozenset[str]
+    features: Mapping[str, bool]
+    band: str
+    encryption: str
+    sign_in: SignInRule
+
+
+# Both arguments are values that never change, and a raise or another role package makes another situation. So
+# an answer cannot go stale; 1,000 are some 40 types, capacities and role packages with their raises.
+@lru_cache(maxsize=1000)
+def _terms(policy: Policy, where: Situation) -> _Terms:
+    permissions = permissions_for(policy, where)
+    return _Terms(
+        permissions=frozenset(permissions),
+        features=MappingProxyType(jitsi_features(permissions)),
+        band=band_for(where).value,
+        encryption=encryption_for(policy, where),
+        sign_in=sign_in_for(policy, where),
+    )
 
 
 class Admission:
@@ -97,7 +126,7 @@ class Admission:
         if meeting.state in FINAL_STATES:
             raise ConflictError("The meeting is over.")
         place = next(p for p in self._meetings.participants(meeting.id) if p.staff == staff)
-        if meeting.state is MeetingState.OPEN and place.state in INSIDE:
+        if self.is_inside(meeting, place):
             return place
         entered = replace(
             place,
@@ -132,6 +161,8 @@ class Admission:
 
     def choose(self, place: Participant, choice: str) -> None:
         """Keep what a waiting person chose after a long wait: wait on, be called, or a new time."""
+        if place.state is not ParticipantState.WAITING:
+            raise ConflictError("Only somebody who waits in the lobby can choose.")
         act = Act("lobby.choice", self._who(place), self._clock(), place.meeting, place.id, {"choice": choice})
         self._acts.perform(act, effect=lambda tx: tx.save_participant(replace(place, lobby_choice=choice)))
 
@@ -179,16 +210,11 @@ class Admission:
         act = Act("token.minted", self._who(place), now, meeting.id, place.id)
         if place.state not in INSIDE or meeting.state is not MeetingState.OPEN:
             self._acts.refuse(act, _NOT_ADMITTED)
-        meeting_type = self._policy.type(meeting.type_ref)
-        bound = timedelta(minutes=meeting_type.rejoin_minutes)
-        if place.session_until is None or place.session_until <= now:
+        if place.session_until is None or self._is_over(meeting, place):
             self._acts.refuse(act, _SESSION_ENDED)
-        if rejoin_needs_check(place, bound=bound, now=now):
-            self._acts.refuse(act, _SESSION_ENDED)
-        where = situation(self._policy, meeting, place)
         if not place.is_staff:
             self._check_identified(meeting, place, act)
-        permissions = permissions_for(self._policy, where)
+        terms = _terms(self._policy, situation(self._policy, meeting, place))
         who = self._people.get(place.person or place.staff)  # type: ignore[arg-type]  # one of the two is set
         moderator = place.capacity is Capacity.ADVISER
         claims = JoinClaims(
@@ -201,16 +227,16 @@ class Admission:
             name=who.shown_name,
             affiliation="owner" if moderator else "member",
             moderator=moderator,
-            features=jitsi_features(permissions),
+            features=terms.features,
             meeting=meeting.id,
-            band=band_for(where).value,
+            band=terms.band,
             type_ref=meeting.type_ref,
             capacity=place.capacity,
             loa=LoA(place.identified.loa) if place.identified else LoA.SUBSTANTIAL,
             method=place.identified.method if place.identified else "staff",
-            permissions=frozenset(permissions),
+            permissions=terms.permissions,
             region=meeting.region,
-            encryption=encryption_for(self._policy, where),
+            encryption=terms.encryption,
             session_until=place.session_until,
         )
         data = {"jti": claims.jti, "band": claims.band, "permissions": sorted(claims.permissions)}
@@ -219,11 +245,18 @@ class Admission:
         return token
 
     def joined(self, place: Participant, join: VerifiedJoin) -> Participant:
-        """Spend a verified join token and mark its bearer as in the room. Raises ConflictError on replay."""
+        """Spend a verified join token and mark its bearer as in the room.
+
+        Raises ConflictError on replay, and where the person's permissions changed after it was minted.
+        """
         now = self._clock()
-        if join.claims.user_id != place.id or place.state not in INSIDE:
+        meeting = self._meetings.get(place.meeting)
+        if join.claims.user_id != place.id or not self.is_inside(meeting, place):
             act = Act("participant.joined", self._who(place), now, place.meeting, place.id)
             self._acts.refuse(act, _NOT_ADMITTED)
+        if join.claims.permissions != _terms(self._policy, situation(self._policy, meeting, place)).permissions:
+            # The bridge goes by the token: one from before a raise would bring back what the raise closed.
+            raise ConflictError("The meeting's rules changed after this token was minted. Ask for another one.")
         again = place.joined_at is not None
         kind = "participant.rejoined" if again else "participant.joined"
         act = Act(kind, self._who(place), now, place.meeting, place.id, {"jti": join.claims.jti})
@@ -241,18 +274,32 @@ class Admission:
 
         return self._acts.perform(act, effect=effect)
 
+    def is_inside(self, meeting: Meeting, place: Participant) -> bool:
+        """Say whether this person has a part in the room now: admitted, in time, and not away for too long."""
+        if place.state not in INSIDE or meeting.state is not MeetingState.OPEN:
+            return False
+        return not self._is_over(meeting, place)
+
     def check(self, place: Participant, permission: str, act: Act) -> None:
         """Raise RefusedError, recorded, unless the person is inside and the policy grants the permission."""
         meeting = self._meetings.get(place.meeting)
         if place.state not in INSIDE or meeting.state is not MeetingState.OPEN:
             self._acts.refuse(act, _NOT_ADMITTED)
-        if place.session_until is None or place.session_until <= self._clock():
+        if self._is_over(meeting, place):
             self._acts.refuse(act, _SESSION_ENDED)
         self._acts.require(act, decide(self._policy, situation(self._policy, meeting, place), permission))
 
+    def _is_over(self, meeting: Meeting, place: Participant) -> bool:
+        """Say whether this person's time in the room ran out, or they were away for longer than the type lets."""
+        now = self._clock()
+        bound = timedelta(minutes=self._policy.type(meeting.type_ref).rejoin_minutes)
+        if place.session_until is None or place.session_until <= now:
+            return True
+        return rejoin_needs_check(place, bound=bound, now=now)
+
     def _check_identified(self, meeting: Meeting, place: Participant, act: Act) -> None:
         """Identity comes before the meeting, at the level the type asks for now, raises included."""
-        rule = sign_in_for(self._policy, situation(self._policy, meeting, place))
+        rule = _terms(self._policy, situation(self._policy, meeting, place)).sign_in
         if place.identified is None or not place.consent_version:
             self._acts.refuse(act, _IDENTIFY_FIRST)
         how = place.identified

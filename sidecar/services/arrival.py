@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sidecar.domain.errors import ConflictError, NotFoundError, RefusedError
+from sidecar.domain.errors import ConflictError, InvalidInputError, NotFoundError, RefusedError
 from sidecar.domain.identity import IdentityAssertion, LoA, Subject
 from sidecar.domain.ids import PersonId, new_id
 from sidecar.domain.meetings import (
@@ -22,6 +22,7 @@ from sidecar.domain.policy import Decision, MeetingType, Policy, SignInRule, Sit
 from sidecar.services.acts import Act, Acts
 from sidecar.services.links import Links
 from sidecar.services.ports import (
+    Errand,
     Extensions,
     IdentityMethod,
     MeetingStore,
@@ -36,6 +37,7 @@ from sidecar.services.ports import (
 _WRONG_PERSON = Decision(False, "default/right-person", "wrong-person")
 _NO_CONSENT = Decision(False, "default/consent-first", "consent-missing")
 _NOT_INVITED = Decision(False, "default/invited-only", "not-invited")
+_TOO_EARLY = Decision(False, "default/door-opens", "too-early")
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class Arrival:
 
     def consent(self, place: Participant, version: str, *, digest: str, language: str) -> Participant:
         """Keep that the person accepted the text of this version (R065). digest: SHA-256 of the whole text."""
+        if self._meetings.get(place.meeting).state in FINAL_STATES:
+            raise ConflictError("The meeting is over.")
         act = Act(
             "consent.given",
             _actor(place),
@@ -127,16 +131,21 @@ class Arrival:
         return [say(f"{name}.title") for name in names]
 
     def start(self, place: Participant, method: str, request: SignInRequest) -> SignInStep:
-        """Begin a sign-in. Raises RefusedError for a method the policy does not leave."""
+        """Begin a sign-in. Raises RefusedError for a method the policy does not leave, or before the door opens."""
+        offered = self._extensions.identity_methods().get(method)
+        if offered is None:
+            raise InvalidInputError("There is no such way to sign in.", field="method")
         meeting = self._meetings.get(place.meeting)
         now = self._clock()
         act = Act("sign_in.started", _actor(place), now, meeting.id, place.id, {"method": method})
         self._check_may_identify(meeting, place, act)
+        if self.door(meeting) == "too-early":
+            self._acts.refuse(act, _TOO_EARLY)
         found = self._allowed_methods(meeting, place).get(method)
         if found is None:
-            rule = self.rule(meeting, place)
-            self._acts.refuse(act, Decision(False, rule.rule, "level-too-low", rule.params))
-        self._acts.note(act, Act("plugin.used", "system", now, meeting.id, data={"plugin": method}))
+            self._acts.refuse(act, self._why_not(meeting, place, offered))
+        used = {"plugin": self._extensions.plugin_of(method)}
+        self._acts.note(act, Act("plugin.used", "system", now, meeting.id, data=used))
         return found.start(request)
 
     def proceed(
@@ -193,29 +202,35 @@ class Arrival:
                 rule=_WRONG_PERSON.rule,
                 sentence=_WRONG_PERSON.sentence,
             )
-        objects = tuple(
-            self._objects.put(object_class="identity-evidence", meeting=meeting.id, data=part.data)
-            for part in assertion.evidence
-        )
         digests = tuple(part.sha256 for part in assertion.evidence)
+        how = Identified(
+            provider=assertion.provider,
+            method=assertion.method,
+            kind=method.kind,
+            loa=int(assertion.loa),
+            factors=assertion.factors,
+            at=assertion.asserted_at,
+            evidence_digests=digests,
+        )
         identified = replace(
             place,
             person=PersonId(person.id),
             state=ParticipantState.IDENTIFIED,
-            identified=Identified(
-                provider=assertion.provider,
-                method=assertion.method,
-                kind=method.kind,
-                loa=int(assertion.loa),
-                factors=assertion.factors,
-                at=assertion.asserted_at,
-                evidence=objects,
-                evidence_digests=digests,
-            ),
             left_at=None,
+            hand=False,
+            sharing=False,
         )
-        if assertion.name and person.verified_name != assertion.name:
-            self._people.put(replace(person, verified_name=assertion.name))
+        objects: list[str] = []
+        known = replace(person, verified_name=assertion.name or person.verified_name)
+
+        def before() -> None:
+            if known != person or place.person is None:
+                self._people.put(known)
+            objects.extend(
+                self._objects.put(object_class="identity-evidence", meeting=meeting.id, data=part.data)
+                for part in assertion.evidence
+            )
+
         data = {
             "provider": assertion.provider,
             "method": assertion.method,
@@ -225,19 +240,22 @@ class Arrival:
         done = Act("sign_in.completed", person.id, now, meeting.id, place.id, data)
 
         def effect(tx: MeetingTx) -> Participant:
-            return tx.save_participant(identified)
+            if place.state is ParticipantState.IN_ROOM:  # who identifies anew waits anew: the old media is cut
+                tx.add_errand(_cut(meeting, place, now))
+            return tx.save_participant(replace(identified, identified=replace(how, evidence=tuple(objects))))
 
-        return self._acts.perform(done, effect=effect)
+        return self._acts.perform(done, effect=effect, before=before)
 
     def _match(self, place: Participant, assertion: IdentityAssertion) -> Person | None:
         """Return the invited person when the assertion is about that very person, else None."""
         if place.person is None:  # on demand: whoever identifies takes the place
-            known = self._people.find_by_subject(assertion.subject)
-            if known is not None:
-                return known
-            person = Person(id=new_id("per"), kind="guest", name=assertion.name, subjects=(assertion.subject,))
-            self._people.put(person)
-            return person
+            return self._people.find_by_subject(assertion.subject) or Person(
+                id=new_id("per"),
+                kind="guest",
+                name=assertion.name,
+                subjects=(assertion.subject,),
+                language=place.language,
+            )
         person = self._people.get(place.person)
         expected = person.subjects
         if assertion.subject.scheme in ("phone", "email"):
@@ -268,6 +286,12 @@ class Arrival:
         }
         return dict(sorted(left.items(), key=lambda item: -item[1].loa))
 
+    def _why_not(self, meeting: Meeting, place: Participant, method: IdentityMethod) -> Decision:
+        """Return the refusal of a method the policy does not leave, by the rule that struck it."""
+        rule = self.rule(meeting, place)
+        judged = rule.judge(provider=method.name, kind=method.kind, loa=method.loa, factors=rule.factors)
+        return Decision(False, rule.rule, "level-too-low", rule.params) if judged.allowed else judged
+
     def _method(self, place: Participant, method: str) -> IdentityMethod:
         found = self._allowed_methods(self._meetings.get(place.meeting), place).get(method)
         if found is None:
@@ -286,6 +310,16 @@ def situation(policy: Policy, meeting: Meeting, place: Participant) -> Situation
         packages=meeting.packages,
         capacity=place.capacity,
         raises=meeting.raises,
+    )
+
+
+def _cut(meeting: Meeting, place: Participant, now: datetime) -> Errand:
+    return Errand(
+        id=new_id("e"),
+        kind="bridge.expel",
+        meeting=meeting.id,
+        due_at=now,
+        body={"room": meeting.room, "participant": place.id, "reason": "identified-anew"},
     )
 
 

@@ -6,15 +6,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sidecar.domain.audit import AuditLog
-from sidecar.domain.errors import TillitError
-from sidecar.domain.meetings import INSIDE, Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.errors import (
+    AuditUnavailableError,
+    ConflictError,
+    NotFoundError,
+    StoreUnavailableError,
+    TillitError,
+)
+from sidecar.domain.meetings import FINAL_STATES, INSIDE, Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.permissions import Capacity
+from sidecar.domain.policy import Policy, Situation, integrations_after, integrations_for
 from sidecar.services.acts import Act, Acts
 from sidecar.services.messages import Messages
-from sidecar.services.ports import MeetingStore
+from sidecar.services.ports import Announcement, Errand, Extensions, MeetingFact, MeetingStore
 from sidecar.services.room import Room
 
 log = logging.getLogger("tillit.worker")
 
+_PLUGINS = "plugins"  # the reader of announcements that tells on_ hooks
 _RETRY_COMMAND = timedelta(seconds=2)
 _COMMAND_TRIES = 500
 _NOBODY_CAME = timedelta(minutes=30)  # past the booked end
@@ -33,6 +42,8 @@ class Chores:
         meetings: MeetingStore,
         messages: Messages,
         room: Room,
+        policy: Policy,
+        extensions: Extensions,
         clock: Callable[[], datetime],
     ) -> None:
         self._acts = acts
@@ -40,6 +51,8 @@ class Chores:
         self._meetings = meetings
         self._messages = messages
         self._room = room
+        self._policy = policy
+        self._extensions = extensions
         self._clock = clock
         self._checkpoint_at = clock()
 
@@ -47,42 +60,88 @@ class Chores:
         """Do what is due and return how many errands were handled. One that fails does not stop the others."""
         handled = 0
         for errand in self._meetings.due_errands(self._clock()):
-            try:
-                if errand.kind == "message":
-                    self._messages.deliver(errand)
-                elif not self._room.run_command(errand):
-                    self._later(errand.id)
-                handled += 1
-            except TillitError as error:
-                log.warning("errand failed", extra={"errand": errand.id, "problem": error.slug})
-                self._later(errand.id)
+            handled += self._handle(errand)
         self._close_meetings()
+        self._tell_plugins()
         now = self._clock()
         if now >= self._checkpoint_at:
             self._audit.checkpoint(now)
             self._checkpoint_at = now + _CHECKPOINT_EVERY
         return handled
 
-    def _later(self, errand_id: str) -> None:
+    def _handle(self, errand: Errand) -> bool:
+        """Do one errand. Whatever it raises stays with it: the ones behind it are not to wait for it."""
+        try:
+            if errand.kind == "message":
+                self._messages.deliver(errand)
+            elif not self._room.run_command(errand):
+                self._later(errand.id, tried=0)  # the command has counted its try
+        except (AuditUnavailableError, StoreUnavailableError) as error:
+            log.warning("errand waits", extra={"errand": errand.id, "problem": error.slug})
+            self._later(errand.id, tried=0)  # our own outage is no fault of the errand's
+            return False
+        except Exception as error:
+            slug = error.slug if isinstance(error, TillitError) else TillitError.slug
+            log.warning("errand failed", extra={"errand": errand.id, "problem": slug}, exc_info=error)
+            self._later(errand.id, tried=1)
+        return True
+
+    def _later(self, errand_id: str, *, tried: int) -> None:
         errand = self._meetings.get_errand(errand_id)
+        if errand.state != "waiting":
+            return
         state = "failed" if errand.attempts > _COMMAND_TRIES else "waiting"
-        later = replace(errand, due_at=self._clock() + _RETRY_COMMAND, attempts=errand.attempts + 1, state=state)
+        later = replace(errand, due_at=self._clock() + _RETRY_COMMAND, attempts=errand.attempts + tried, state=state)
         self._meetings.write(lambda tx: tx.save_errand(later))
+
+    def _tell_plugins(self) -> None:
+        """Tell the plugins each meeting lets in what was announced, in order, at least once."""
+        told = self._meetings.announcements_after(self._meetings.read_up_to(_PLUGINS))
+        for _, announcement in told:
+            meeting = self._find(announcement)
+            if meeting is None:
+                continue
+            fact = MeetingFact(announcement.kind, meeting.id, announcement.at, announcement.data)
+            self._extensions.on_fact(fact, self._allowed(meeting))
+        if told:
+            last = told[-1][0]
+            self._meetings.write(lambda tx: tx.mark_read(_PLUGINS, last))
+
+    def _find(self, announcement: Announcement) -> Meeting | None:
+        """Return the meeting a fact is about; none where it was never made, since its booking was refused."""
+        try:
+            return self._meetings.get(announcement.meeting) if announcement.meeting else None
+        except NotFoundError:
+            return None
+
+    def _allowed(self, meeting: Meeting) -> frozenset[str]:
+        where = Situation(
+            type=self._policy.type(meeting.type_ref),
+            segment=meeting.segment,
+            packages=meeting.packages,
+            capacity=Capacity.CUSTOMER,
+            raises=meeting.raises,
+        )
+        if meeting.state in FINAL_STATES:
+            return integrations_after(self._policy, where)
+        return integrations_for(self._policy, where)
 
     def _close_meetings(self) -> None:
         now = self._clock()
-        for meeting in self._meetings.in_states((MeetingState.BOOKED, MeetingState.OPEN)):
-            if meeting.state is MeetingState.BOOKED and now > meeting.ends_at + _NOBODY_CAME:
-                self._missed(meeting, now)
-            elif meeting.state is MeetingState.OPEN and now > meeting.ends_at + _FORGOTTEN:
-                places = self._meetings.participants(meeting.id)
-                if not any(self._is_inside(place, now) for place in places):
-                    self._room.end(meeting.id, actor="system", place=None, reason="nobody-left")
+        for meeting in self._meetings.in_states((MeetingState.BOOKED,), ended_by=now - _NOBODY_CAME):
+            self._missed(meeting, now)
+        for meeting in self._meetings.in_states((MeetingState.OPEN,), ended_by=now - _FORGOTTEN):
+            places = self._meetings.participants(meeting.id)
+            if not any(self._is_inside(place, now) for place in places):
+                self._room.end(meeting.id, actor="system", place=None, reason="nobody-left")
 
     def _missed(self, meeting: Meeting, now: datetime) -> None:
         missed = replace(meeting, state=MeetingState.MISSED, ended_at=now)
         act = Act("meeting.missed", "system", now, meeting.id)
-        self._acts.perform(act, effect=lambda tx: tx.save_meeting(missed))
+        try:
+            self._acts.perform(act, effect=lambda tx: tx.save_meeting(missed))
+        except ConflictError:
+            log.info("meeting was changed meanwhile", extra={"meeting": meeting.id})  # the next round looks again
 
     @staticmethod
     def _is_inside(place: Participant, now: datetime) -> bool:

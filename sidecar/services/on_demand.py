@@ -109,7 +109,7 @@ class OnDemand:
     def waiting(self) -> list[tuple[Meeting, Participant]]:
         """Return the calls that wait for an adviser: identified callers in the lobby, longest first."""
         calls = []
-        for meeting in self._meetings.in_states((MeetingState.BOOKED,)):
+        for meeting in self._meetings.in_states((MeetingState.BOOKED,), started_by=self._clock()):
             if meeting.on_demand and meeting.adviser is None:
                 calls += [
                     (meeting, place)

@@ -217,6 +217,8 @@ class MeetingTx(Protocol):
 
     def drop_waiting_errands(self, meeting: MeetingId) -> None: ...
 
+    def mark_read(self, reader: str, number: int) -> None: ...
+
     def put_template(self, *, brand: str, language: str, key: str, body: str) -> None: ...
 
     def drop_template(self, *, brand: str, language: str, key: str) -> None: ...
@@ -240,13 +242,24 @@ class MeetingStore(Protocol):
 
     def between(self, start: datetime, end: datetime, *, adviser: StaffId | None = None) -> list[Meeting]: ...
 
-    def in_states(self, states: Sequence[MeetingState], *, limit: int = 500) -> list[Meeting]: ...
+    def in_states(
+        self,
+        states: Sequence[MeetingState],
+        *,
+        started_by: datetime | None = None,
+        ended_by: datetime | None = None,
+        limit: int = 500,
+    ) -> list[Meeting]:
+        """Return meetings in these states, the earliest first; those that start or end by a moment, if named."""
 
     def chat(self, meeting: MeetingId) -> list[ChatLine]: ...
 
     def announcements_after(self, number: int, *, limit: int = 500) -> list[tuple[int, Announcement]]: ...
 
     def last_announcement(self) -> int: ...
+
+    def read_up_to(self, reader: str) -> int:
+        """Return the number of the last announcement this reader has dealt with, 0 before the first."""
 
     def due_errands(self, now: datetime, *, limit: int = 50) -> list[Errand]: ...
 
@@ -317,13 +330,22 @@ class SessionStore(Protocol):
 
     def get(self, session_id: str, *, now: datetime) -> dict[str, Any] | None: ...
 
-    def put(self, session_id: str, body: Mapping[str, Any], *, expires_at: datetime) -> None: ...
+    def put(self, session_id: str, body: Mapping[str, Any], *, expires_at: datetime) -> None:
+        """Begin a session, or replace what one holds."""
 
-    def drop(self, session_id: str) -> None: ...
+    def update(self, session_id: str, body: Mapping[str, Any], *, expires_at: datetime) -> bool:
+        """Replace what a session holds. False, and nothing stored, where it was dropped meanwhile."""
+
+    def drop(self, session_id: str) -> bool:
+        """End a session and say whether there was one."""
 
 
 class Conference(Protocol):
     """The media side of a meeting. Adapters: adapters.bridge.BridgeConference, later jitsi."""
+
+    @property
+    def end_to_end(self) -> bool:
+        """Say whether the parties' media can be encrypted past the server, so that "strict" would be true."""
 
     def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
         """Let a client's media in and return the answer SDP. Raises ConferenceUnavailableError."""
@@ -355,11 +377,14 @@ class ConferenceUnavailableError(TillitError):
 
 
 class Extensions(Protocol):
-    """What the loaded plugins offer: plugin_manager.PluginManager."""
+    """What the loaded plugins offer: plugin_manager.PluginManager, testing.StubPlugins."""
 
     def identity_methods(self) -> Mapping[str, IdentityMethod]: ...
 
     def channels(self) -> Mapping[str, NotificationChannel]: ...
+
+    def plugin_of(self, offered: str) -> str:
+        """Return the plugin behind an identity method or channel, to record as used. Raises KeyError."""
 
     def judge_join(self, question: JoinQuestion, allowed: frozenset[str]) -> Decision | None: ...
 

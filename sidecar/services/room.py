@@ -21,7 +21,7 @@ from sidecar.domain.meetings import (
     ParticipantState,
 )
 from sidecar.domain.permissions import Capacity, Permission
-from sidecar.domain.policy import Decision, Policy, Raise, decide, may_raise, permissions_for
+from sidecar.domain.policy import Decision, Policy, Raise, decide, may_raise, permissions_for, raises_left
 from sidecar.services.acts import Act, Acts
 from sidecar.services.admission import Admission
 from sidecar.services.arrival import situation
@@ -36,6 +36,7 @@ from sidecar.services.ports import (
 
 _CHAT_SIGNS = 2000
 _SURFACES = frozenset({"window", "browser", "monitor"})
+_NEEDS_END_TO_END = frozenset({"encryption:strict"})
 _MEDIA = frozenset({"audio", "video", "share"})
 _GET_SUMMARY = frozenset({Capacity.CUSTOMER, Capacity.REPRESENTATIVE})  # the parties; observers do not
 
@@ -168,9 +169,11 @@ class Room:
         self._admission.check(place, Permission.RAISE_SECURITY, act)
         where = situation(self._policy, meeting, place)
         decision = may_raise(self._policy, where, target)
-        if not decision.allowed:
+        if decision.allowed and target in _NEEDS_END_TO_END and not self._conference.end_to_end:
+            decision = Decision(False, "bridge/no-end-to-end", "raise-not-offered")
+        if decision.rule == "raise/cannot-lower":
             self._acts.note(self._act("security.lowering_refused", place, {"target": target[:40]}))
-            self._acts.refuse(act, decision)
+        self._acts.require(act, decision)
         step = Raise(target=target, at=self._clock(), by=self._who(place))
         raised = replace(meeting, raises=(*meeting.raises, step))
         places = [p for p in self._meetings.participants(meeting.id) if p.state in INSIDE]
@@ -185,6 +188,12 @@ class Room:
         for errand in errands:
             self.run_command(errand)
         return saved
+
+    def raises_left(self, place: Participant) -> tuple[str, ...]:
+        """Return what this person can still raise, of what the media side can keep."""
+        where = situation(self._policy, self._meetings.get(place.meeting), place)
+        offered = raises_left(self._policy, where)
+        return tuple(t for t in offered if t not in _NEEDS_END_TO_END or self._conference.end_to_end)
 
     def end(self, meeting_id: MeetingId, *, actor: str, place: Participant | None, reason: str) -> None:
         """End the meeting for everybody: all out, all tokens dead. place: who asks, None for the worker."""

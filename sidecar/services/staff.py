@@ -4,15 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sidecar.domain.errors import RefusedError
+from sidecar.domain.errors import ConflictError
 from sidecar.domain.identity import StaffAssertion, Subject
 from sidecar.domain.ids import StaffId, new_id
 from sidecar.domain.meetings import Meeting, MeetingState
-from sidecar.domain.policy import Decision, Policy, may_staff, staff_sign_in_for
+from sidecar.domain.policy import Band, Decision, Policy, count_factors, may_staff, staff_sign_in_for
 from sidecar.services.acts import Act, Acts
 from sidecar.services.ports import MeetingStore, MeetingTx, PeopleStore, Person
 
 _NO_PACKAGE = Decision(False, "default/no-role-package", "no-role")
+_ONE_FACTOR = Decision(False, "band.low/staff", "staff-two-factors-missing")
+_NOT_YOURS = Decision(False, "default/own-meetings", "not-your-case")
+_TAKEN = Decision(False, "default/taken", "call-taken")
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,13 @@ class Staff:
             self._clock(),
             data={"acr": assertion.acr, "amr": list(assertion.amr), "packages": sorted(packages)},
         )
+        # The identity service may vouch by its acr alone; methods it does name must be of two kinds (R002).
+        least = self._policy.bands[Band.LOW].staff.desk_factors
+        if assertion.amr and count_factors(assertion.amr) < least:
+            self._acts.refuse(act, _ONE_FACTOR)
         if not packages:
             self._acts.refuse(act, _NO_PACKAGE)
-        self._people.put(person)
-        self._acts.note(act)
+        self._acts.perform(act, effect=lambda _tx: None, before=lambda: self._people.put(person))
         return self._member(person)
 
     def call_checked(self, staff: StaffMember, assertion: StaffAssertion, meeting: Meeting) -> datetime:
@@ -100,14 +106,22 @@ class Staff:
     def running_late(self, staff: StaffMember, meeting: Meeting) -> None:
         """Tell those who wait that the adviser is on the way."""
         act = Act("adviser.late", staff.id, self._clock(), meeting.id)
+        if meeting.adviser != staff.id:
+            self._acts.refuse(act, _NOT_YOURS)
+        if meeting.state is not MeetingState.BOOKED:
+            raise ConflictError("Only a meeting that has not begun can be late.")
         late = replace(meeting, late_notice_at=self._clock())
         self._acts.perform(act, effect=lambda tx: tx.save_meeting(late))
 
     def pick_up(self, staff: StaffMember, meeting: Meeting) -> Meeting:
-        """Take an on-demand call that nobody has taken yet. Raises ConflictError for the second who tries."""
+        """Take an on-demand call that nobody has taken yet.
+
+        Raises RefusedError where somebody has, ConflictError for the second of two who try at once.
+        """
         self.require(staff, "take_on_demand")
+        act = Act("call.picked_up", staff.id, self._clock(), meeting.id)
         if meeting.adviser is not None or meeting.state is not MeetingState.BOOKED:
-            raise RefusedError("Somebody else took this call.", rule="default/taken", sentence="call-taken")
+            self._acts.refuse(act, _TAKEN)
         taken = replace(meeting, adviser=staff.id, packages=staff.packages)
         places = self._meetings.participants(meeting.id)
         mine = next(p for p in places if p.is_staff)
@@ -116,7 +130,7 @@ class Staff:
             tx.save_participant(replace(mine, staff=staff.id))
             return tx.save_meeting(taken)
 
-        return self._acts.perform(Act("call.picked_up", staff.id, self._clock(), meeting.id), effect=effect)
+        return self._acts.perform(act, effect=effect)
 
     def _member(self, person: Person) -> StaffMember:
         return StaffMember(

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from sidecar.domain.clock import to_text
 from sidecar.adapters.i18n import Translator
+from sidecar.domain.clock import to_text
 
 LobbyPlace = Literal["not_here", "waiting", "late", "sent_back", "closed", "second_device"]
 LobbyChoice = Literal["wait", "call_me", "rebook"]

@@ -118,7 +118,16 @@ def _speak(place: Participant | None) -> None:
         accept_language=request.headers.get("Accept-Language"),
         default=g.brand.default_language,
     )
-    g.translator = Translator(g.language, product.catalogue, zone=g.brand.time_zone)
+    g.translator = _translator(g.language, g.brand.time_zone)
+
+
+def _translator(language: str, zone: str) -> Translator:
+    """Return this application's translator: it keeps nothing of a reader, and making one parses a locale."""
+    known: dict[tuple[str, str], Translator] = current_app.extensions.setdefault("tillit_translators", {})
+    found = known.get((language, zone))
+    if found is None:
+        found = known[language, zone] = Translator(language, services().catalogue, zone=zone)
+    return found
 
 
 def _place(pid: ParticipantId) -> Participant:

@@ -14,7 +14,6 @@ from sidecar.domain.policy import (
     encryption_for,
     permissions_for,
     promise,
-    raises_left,
 )
 from sidecar.services.arrival import situation
 from sidecar.web.guard import translator
@@ -72,7 +71,7 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
                 "label": policy.sentences.say(f"raise.{target}", t.language),
                 "sentence": policy.sentences.say(f"raise.{target}.text", t.language),
             }
-            for target in raises_left(policy, where)
+            for target in services.room.raises_left(me)
         ]
         if Permission.RAISE_SECURITY in permissions
         else [],

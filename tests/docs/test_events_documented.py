@@ -24,7 +24,7 @@ def test_every_kind_is_on_the_page_once_and_in_the_codes_own_words() -> None:
     assert {kind: line for kind, line, _ in found} == dict(KINDS)
 
 
-@pytest.mark.parametrize(("kind", "where"), [(kind, where) for kind, _, where in rows()])
+@pytest.mark.parametrize(("kind", "where"), [pytest.param(kind, where, id=kind) for kind, _, where in rows()])
 def test_the_file_that_is_said_to_write_a_kind_names_it(kind: str, where: str) -> None:
     if where == "*reserved*":
         return

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -12,6 +13,7 @@ T = TypeVar("T")
 Row = sqlite3.Row
 
 _BUSY_S = 5.0  # another process holds the write lock for milliseconds; longer means trouble
+_LOOK_S = 0.0003  # between looks while another process commits, which takes it about as long
 _BATCH = 64  # effects that share one commit at the most
 
 
@@ -38,6 +40,7 @@ class Database:
         self._queue: list[_Pending[Any]] = []
         self._queue_lock = threading.Lock()
         self._writer_lock = threading.Lock()
+        self._writer: sqlite3.Connection | None = None  # used under its lock only
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._migrate(migrations)
 
@@ -61,7 +64,7 @@ class Database:
         with self._queue_lock:
             self._queue.append(pending)
         with self._writer_lock:
-            if not pending.done:
+            while not pending.done:  # a batch is bounded: ours may be the next one
                 self._commit_batch()
         if pending.error is not None:
             raise pending.error
@@ -72,18 +75,24 @@ class Database:
         return int(self._connection().execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
-        """Close this thread's connection."""
+        """Close this thread's connection, and the one that writes."""
         connection = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()
             self._local.connection = None
+        with self._writer_lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
 
     def _commit_batch(self) -> None:
         with self._queue_lock:
             batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
         try:
-            connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
+            if self._writer is None:
+                self._writer = self._connect(busy_s=0.0, check_same_thread=False)
+            connection = self._writer
+            _begin(connection)
             try:
                 for pending in batch:
                     self._run_one(connection, pending)
@@ -115,14 +124,20 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             try:
-                connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
-                connection.row_factory = sqlite3.Row
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                connection.execute("PRAGMA foreign_keys = ON")
+                connection = self._local.connection = self._connect(busy_s=_BUSY_S)
             except sqlite3.Error as error:
                 raise StoreUnavailableError(f"{self._path.name}: {error}") from error
-            self._local.connection = connection
+        return connection
+
+    def _connect(self, *, busy_s: float, check_same_thread: bool = True) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=check_same_thread
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}")
         return connection
 
     def _migrate(self, migrations: Sequence[str]) -> None:
@@ -137,3 +152,20 @@ class Database:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise StoreUnavailableError(f"{self._path.name}: {error}") from error
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Take the database's write lock. Raises sqlite3.OperationalError when others keep it too long.
+
+    SQLite's own waiting sleeps longer from look to look, up to 100 ms, while a commit takes a fraction of one.
+    """
+    until = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        else:
+            return
+        time.sleep(_LOOK_S)

@@ -43,7 +43,8 @@ _MIGRATIONS = (
     CREATE INDEX errands_due ON errands (state, due_at);
     CREATE TABLE message_templates (
       brand TEXT NOT NULL, language TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
-      PRIMARY KEY (brand, language, key))
+      PRIMARY KEY (brand, language, key));
+    CREATE TABLE readers (name TEXT PRIMARY KEY, number INTEGER NOT NULL)
     """,
 )
 
@@ -152,6 +153,12 @@ class SqlMeetingTx:
     def drop_waiting_errands(self, meeting: MeetingId) -> None:
         self._db.execute("DELETE FROM errands WHERE meeting=? AND state='waiting'", (meeting,))
 
+    def mark_read(self, reader: str, number: int) -> None:
+        self._db.execute(
+            "INSERT INTO readers VALUES (?,?) ON CONFLICT (name) DO UPDATE SET number=excluded.number",
+            (reader, number),
+        )
+
     def put_template(self, *, brand: str, language: str, key: str, body: str) -> None:
         self._db.execute(
             "INSERT INTO message_templates VALUES (?,?,?,?)"
@@ -201,13 +208,21 @@ class SqlMeetingStore:
             args.append(adviser)
         return [from_json(Meeting, row["body"]) for row in self._db.read(sql + " ORDER BY starts_at", *args)]
 
-    def in_states(self, states: Sequence[MeetingState], *, limit: int = 500) -> list[Meeting]:
-        marks = ",".join("?" * len(states))
-        rows = self._db.read(
-            f"SELECT body FROM meetings WHERE state IN ({marks}) ORDER BY starts_at DESC LIMIT ?",  # noqa: S608
-            *states,
-            limit,
-        )
+    def in_states(
+        self,
+        states: Sequence[MeetingState],
+        *,
+        started_by: datetime | None = None,
+        ended_by: datetime | None = None,
+        limit: int = 500,
+    ) -> list[Meeting]:
+        sql = f"SELECT body FROM meetings WHERE state IN ({','.join('?' * len(states))})"  # noqa: S608
+        args: list[object] = [*states]
+        for column, moment in (("starts_at", started_by), ("ends_at", ended_by)):
+            if moment is not None:
+                sql += f" AND {column}<=?"
+                args.append(to_text(moment))
+        rows = self._db.read(f"{sql} ORDER BY starts_at LIMIT ?", *args, limit)
         return [from_json(Meeting, row["body"]) for row in rows]
 
     def chat(self, meeting: MeetingId) -> list[ChatLine]:
@@ -223,6 +238,11 @@ class SqlMeetingStore:
     def last_announcement(self) -> int:
         row = self._db.read_one("SELECT max(number) AS number FROM announcements")
         return int(row["number"] or 0) if row else 0
+
+    def read_up_to(self, reader: str) -> int:
+        """Return the number of the last announcement this reader has dealt with, 0 before the first."""
+        row = self._db.read_one("SELECT number FROM readers WHERE name=?", reader)
+        return int(row["number"]) if row else 0
 
     def due_errands(self, now: datetime, *, limit: int = 50) -> list[Errand]:
         rows = self._db.read(

@@ -21,6 +21,7 @@ _MIGRATIONS = (
     CREATE TABLE people (id TEXT PRIMARY KEY, kind TEXT NOT NULL, wrapped_key BLOB, sealed BLOB NOT NULL);
     CREATE TABLE subjects (digest TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES people (id));
     """,
+    "CREATE INDEX subjects_by_person ON subjects (person)",
 )
 
 
@@ -35,9 +36,12 @@ class SqlPeopleStore:
     def put(self, person: Person) -> None:
         def effect(connection: sqlite3.Connection) -> None:
             row = connection.execute("SELECT wrapped_key FROM people WHERE id=?", (person.id,)).fetchone()
+            if row is not None and row["wrapped_key"] is None:
+                raise NotFoundError("This person was erased and does not come back under the same pseudonym.")
             dek = self._unwrap(person.id, row["wrapped_key"]) if row else new_dek()
             connection.execute(
-                "INSERT INTO people VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET sealed=excluded.sealed",
+                "INSERT INTO people VALUES (?,?,?,?)"
+                " ON CONFLICT (id) DO UPDATE SET kind=excluded.kind, sealed=excluded.sealed",
                 (
                     person.id,
                     person.kind,
@@ -45,6 +49,7 @@ class SqlPeopleStore:
                     seal(dek, to_json(person).encode(), purpose=f"person:{person.id}"),
                 ),
             )
+            connection.execute("DELETE FROM subjects WHERE person=?", (person.id,))  # a number that was corrected
             for subject in person.subjects:
                 connection.execute("INSERT OR REPLACE INTO subjects VALUES (?,?)", (self._digest(subject), person.id))
 

@@ -46,8 +46,15 @@ class SqlSessionStore:
 
         self._db.write(effect)
 
-    def drop(self, session_id: str) -> None:
-        self._db.write(lambda c: c.execute("DELETE FROM web_sessions WHERE id=?", (_digest(session_id),)))
+    def update(self, session_id: str, body: Mapping[str, Any], *, expires_at: datetime) -> bool:
+        digest = _digest(session_id)
+        sealed = seal(self._key, json.dumps(body).encode(), purpose=f"session:{digest}")
+        sql = "UPDATE web_sessions SET expires_at=?, sealed=? WHERE id=?"
+        return self._db.write(lambda c: c.execute(sql, (to_text(expires_at), sealed, digest)).rowcount == 1)
+
+    def drop(self, session_id: str) -> bool:
+        sql = "DELETE FROM web_sessions WHERE id=?"
+        return self._db.write(lambda c: c.execute(sql, (_digest(session_id),)).rowcount == 1)
 
     def drop_expired(self, now: datetime) -> None:
         self._db.write(lambda c: c.execute("DELETE FROM web_sessions WHERE expires_at<=?", (to_text(now),)))
