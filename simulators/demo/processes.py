@@ -1,5 +1,6 @@
 """Starts processes, watches them, stops them together: no shell, no leftovers, a log file each."""
 
+import json
 import os
 import shlex
 import signal
@@ -23,6 +24,7 @@ _START_S = 60.0  # ten times what a slow laptop needs
 _LOOK_S = 2.0
 _SILENT_AFTER = 3  # missed answers in a row: a busy machine may miss one
 _LOG_LINES = 15
+_REMEMBERED = "running.json"  # beside the logs
 
 
 class StartError(RuntimeError):
@@ -35,12 +37,16 @@ class StoppedError(Exception):
 
 @dataclass
 class Process:
-    """One process of the demo. command: as one would type it. health: a URL that answers 200 when it is ready."""
+    """One process of the demo. command: as one would type it. health: a URL that answers 200 when it is ready.
+
+    writes: a file it leaves for the others when it starts; an old one is removed before.
+    """
 
     name: str
     title: str
     command: Sequence[str]
     health: str
+    writes: Path | None = None
     popen: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -68,6 +74,10 @@ class Process:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def is_ready(self) -> bool:
+        """Say whether the process that was just started answers and has left its file."""
+        return self.is_alive and self.answers() and (self.writes is None or self.writes.exists())
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,8 @@ class Processes:
                 raise StoppedError
             self._starting.add(process.name)
             again = process in self.all
+            if process.writes is not None:
+                process.writes.unlink(missing_ok=True)
             with self.log_of(process).open("ab" if again else "wb") as output:
                 process.popen = subprocess.Popen(
                     process.command,
@@ -112,8 +124,9 @@ class Processes:
                 )
             if not again:
                 self.all.append(process)
+            self._remember()
         try:
-            while not (process.is_alive and process.answers()):
+            while not process.is_ready():
                 if self._stopping.is_set():
                     raise StoppedError
                 if not process.is_alive or time.monotonic() > began + wait_s:
@@ -126,15 +139,21 @@ class Processes:
 
     def restart(self, name: str) -> float:
         """Start a process that is down, or that hangs, once more. Raises KeyError, StartError, StoppedError."""
-        process = next((each for each in self.all if each.name == name), None)
-        if process is None:
-            raise KeyError(name)
+        process = self._named(name)
         with self._mutex:
             if name in self._starting or (process.answers() and self._missed.get(name, 0) == 0):
                 return 0.0
             self._starting.add(name)
         self._end(process, time.monotonic() + _STOP_S)
         return self.start(process)
+
+    def end(self, name: str) -> None:
+        """End one process alone. Raises KeyError."""
+        process = self._named(name)
+        self._end(process, time.monotonic() + _STOP_S)
+
+    def is_starting(self, name: str) -> bool:
+        return name in self._starting
 
     def look(self) -> list[Condition]:
         """Ask every process whether it is well. Takes as long as the slowest answer, at most 2 s each."""
@@ -149,12 +168,30 @@ class Processes:
                 self._end(process, time.monotonic() + _STOP_S)
                 if was_alive:
                     on_stopped(process)
+            (self.logs / _REMEMBERED).unlink(missing_ok=True)
+
+    def stop_leftovers(self) -> int:
+        """End what an earlier demo left running when it was killed itself. Returns how many there were."""
+        kept = self.logs / _REMEMBERED
+        try:
+            before: dict[str, int] = json.loads(kept.read_text())
+        except (OSError, ValueError):
+            return 0
+        ours = [int(pid) for pid, began in before.items() if _began(int(pid)) == began]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in ours:
+                _signal(pid, number)
+            deadline = time.monotonic() + _STOP_S
+            while any(_began(pid) is not None for pid in ours) and time.monotonic() < deadline:
+                time.sleep(0.05)  # they are not our children: no wait() tells of their end
+        kept.unlink(missing_ok=True)
+        return len(ours)
 
     def kill(self) -> None:
         """End them all at once, for somebody who will not wait."""
         for process in self.all:
             if process.popen is not None:
-                _signal(process.popen, signal.SIGKILL)
+                _signal(process.popen.pid, signal.SIGKILL)
 
     def log_of(self, process: Process) -> Path:
         return self.logs / f"{process.name}.log"
@@ -167,8 +204,11 @@ class Processes:
             return []
         return [line for line in lines if line.strip()][-count:]
 
+    def _named(self, name: str) -> Process:
+        return {each.name: each for each in self.all}[name]
+
     def _condition(self, process: Process) -> Condition:
-        if process.name in self._starting:
+        if self.is_starting(process.name):
             return Condition(process, "starting")
         if process.answers():
             self._missed[process.name] = 0
@@ -181,13 +221,16 @@ class Processes:
     def _end(self, process: Process, deadline: float) -> None:
         if process.popen is None:
             return
-        _signal(process.popen, signal.SIGTERM)  # the group: a leader that died alone may have left workers
-        try:
+        _signal(process.popen.pid, signal.SIGTERM)  # the group: a leader that died alone may have left workers
+        with suppress(subprocess.TimeoutExpired):
             process.popen.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
-        _signal(process.popen, signal.SIGKILL)
+        _signal(process.popen.pid, signal.SIGKILL)
         process.popen.wait()
+
+    def _remember(self) -> None:
+        """Note which processes are ours, by number and start, so that a later demo knows them for certain."""
+        pids = [each.popen.pid for each in self.all if each.popen is not None]
+        (self.logs / _REMEMBERED).write_text(json.dumps({pid: _began(pid) for pid in pids}))
 
 
 class Watch:
@@ -200,6 +243,7 @@ class Watch:
         self._on_change = on_change
         self._every_s = every_s
         self._done = threading.Event()
+        self._looking = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self.conditions: list[Condition] = [Condition(each, "running") for each in processes.all]
 
@@ -207,18 +251,19 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; returns when the last look is over."""
+        """Look no more, and tell nothing more."""
         self._done.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_LOOK_S)  # it may be waiting for a process that hangs
 
     def look(self) -> None:
         """Look once, and tell what changed since the last look."""
-        before = {each.process.name: each.state for each in self.conditions}
-        self.conditions = self._processes.look()
-        for each in self.conditions:
-            if each.state != before.get(each.process.name) and not self._done.is_set():
-                self._on_change(each)
+        with self._looking:
+            before = {each.process.name: each.state for each in self.conditions}
+            self.conditions = self._processes.look()
+            for each in self.conditions:
+                if each.state != before.get(each.process.name) and not self._done.is_set():
+                    self._on_change(each)
 
     def _run(self) -> None:
         while not self._done.wait(self._every_s):
@@ -246,6 +291,15 @@ def _runs_elsewhere(command: Sequence[str]) -> bool:
     return False
 
 
-def _signal(popen: subprocess.Popen[bytes], number: int) -> None:
+def _signal(leader: int, number: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(popen.pid, number)
+        os.killpg(leader, number)
+
+
+def _began(pid: int) -> int | None:
+    """Return when a process began, in ticks since the machine did; None for one that ended (Linux, proc(5))."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else int(rest[18])  # field 22, starttime

@@ -5,8 +5,8 @@ their owners would. Each step can be told and photographed.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import requests
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
+from simulators.demo.portraits import film
 from simulators.demo.world import World
 
 CHROMIUM = "/usr/bin/chromium"
@@ -34,6 +35,7 @@ DESKTOP = {"width": 1280, "height": 800}
 HANDHELD = {"width": 390, "height": 844}
 _MEDIA_S = 30.0
 
+CAST = ("elin", "maja", "samir")
 MAJA = {"mailbox": "maja.granlid", "phone": "maja", "name": "Maja Granlid"}
 SAMIR = {"mailbox": "samir.haddin@example.org", "phone": "samir", "name": "Samir Haddin", "id": "198805071233"}
 
@@ -48,31 +50,52 @@ class Person:
 
 
 @contextmanager
-def browser_of(playwright: Playwright) -> Iterator[Browser]:
-    """Yield a headless Chromium with an invented camera and microphone."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+def browser_of(playwright: Playwright, *, film: Path | None = None) -> Iterator[Browser]:
+    """Yield a headless Chromium with an invented camera and microphone. film: MJPEG shown by the camera."""
+    shown = [f"--use-file-for-fake-video-capture={film}"] if film else []
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *shown])
     try:
         yield browser
     finally:
         browser.close()
 
 
-class Story:
-    """Holds one meeting. told: called with each finished step. pictures: where screenshots go."""
+@contextmanager
+def cast(playwright: Playwright, films: Path) -> Iterator[dict[str, Browser]]:
+    """Yield a browser for each of elin, maja and samir, with the person drawn in front of the camera."""
+    with ExitStack() as open_browsers:
+        with browser_of(playwright) as camera:
+            made = {name: film(camera, name, films) for name in CAST}
+        yield {name: open_browsers.enter_context(browser_of(playwright, film=made[name])) for name in CAST}
 
-    def __init__(self, world: World, browser: Browser, *, pictures: Path, told: Callable[[str], None]) -> None:
+
+class Story:
+    """Holds one meeting.
+
+    browser: one for all, or each one's own (`cast`). told: called with each finished step. pictures: where
+    screenshots go.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        browser: Browser | Mapping[str, Browser],
+        *,
+        pictures: Path,
+        told: Callable[[str], None],
+    ) -> None:
         self.world = world
-        self.browser = browser
         self.pictures = pictures
         self.told = told
         self.meeting = ""
         self._before: dict[str, int] = {}
-        self.elin = self.person(DESKTOP)
-        self.maja = self.person(HANDHELD, phone=True)
-        self.samir = self.person(HANDHELD, phone=True)
+        browsers = browser if isinstance(browser, Mapping) else dict.fromkeys(CAST, browser)
+        self.elin = self.person(browsers["elin"], DESKTOP)
+        self.maja = self.person(browsers["maja"], HANDHELD, phone=True)
+        self.samir = self.person(browsers["samir"], HANDHELD, phone=True)
 
-    def person(self, size: dict[str, int], *, phone: bool = False) -> Person:
-        context = self.browser.new_context(
+    def person(self, browser: Browser, size: dict[str, int], *, phone: bool = False) -> Person:
+        context = browser.new_context(
             locale="sv-SE",
             viewport=size,  # type: ignore[arg-type]  # Playwright's own TypedDict has these two keys
             has_touch=phone,

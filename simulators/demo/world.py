@@ -60,6 +60,11 @@ class World:
         return f"http://localhost:{self.ports.guide}"
 
     @property
+    def announcements(self) -> Path:
+        """The file in which the product keeps what it announced."""
+        return self.folder / "data" / "meetings.sqlite"
+
+    @property
     def settings_file(self) -> Path:
         return self.folder / "tillit.toml"
 
@@ -87,11 +92,18 @@ class World:
                 ) from None
             os.ftruncate(self._lock, 0)
             os.pwrite(self._lock, f"process {os.getpid()}, guide at {self.guide}\n".encode(), 0)
+            Processes(self.folder / "logs", {}).stop_leftovers()
             if fresh:
                 self._empty()
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise FolderError(f"{self.folder} cannot be written: {why}. Name another folder with --dir.") from error
+
+    def leave_folder(self) -> None:
+        """Let others take the folder. The end of the process does the same."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def start(
         self,
@@ -168,6 +180,7 @@ class World:
                     *("--redirect-uri", f"{self.bank}/staff/callback"),
                 ),
                 f"http://127.0.0.1:{p.identity}/.well-known/openid-configuration",
+                writes=self.folder / "identity" / "settings.toml",
             ),
             Process(
                 "post",
@@ -177,6 +190,7 @@ class World:
                     *("--sms-port", str(p.sms), "--page-port", str(p.mailbox)),
                 ),
                 f"http://127.0.0.1:{p.mailbox}/healthz",
+                writes=self.folder / "post" / "settings.toml",
             ),
         ]
 
