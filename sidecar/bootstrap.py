@@ -167,24 +167,35 @@ class Services:
         return sorted({VerifyingKey("any", unb64url(key["x"])).fingerprint for key in keys if key["kty"] == "OKP"})
 
 
-def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Services:
-    """Wire the product for these settings. Raises ConfigurationError with one line that says what to change."""
+def build(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    plugins: PluginManager | None = None,
+    policy: Policy | None = None,
+    audit: AuditLog | None = None,
+    conference: Conference | None = None,
+) -> Services:
+    """Wire the product for these settings. Raises ConfigurationError with one line that says what to change.
+
+    plugins, policy, audit, conference: stand-ins for what the settings would name; see sidecar.testing.
+    """
     data = settings.stores.data_dir
     ring = KeyRing.open(settings.keys.directory, algorithms={"join": settings.tokens.algorithm.value}, clock=clock)
     brands = {brand.id: brand for brand in settings.brands}
-    plugins = PluginManager.load(
+    plugins = plugins or PluginManager.load(
         enabled=settings.plugins.enabled,
         approvals=settings.plugins.approvals,
         tables=settings.plugins.tables,
         clock=clock,
         secret=ring.secret,
     )
-    policy = load_policy(settings.policy.directory or SHIPPED, plugin_permissions=plugins.permissions())
+    policy = policy or load_policy(settings.policy.directory or SHIPPED, plugin_permissions=plugins.permissions())
     catalogue = own_catalogue()
     for name, texts in plugins.texts_by_plugin().items():
         catalogue = catalogue.with_texts(texts, owner=name)
     origin = f"{next(iter(brands))}/{settings.stores.region}"
-    audit = FileAuditLog(
+    audit = audit or FileAuditLog(
         data / "audit",
         RingSigner(ring, "audit", name=f"{origin}/log"),
         origin=origin,
@@ -196,7 +207,7 @@ def build(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Ser
     meetings = SqlMeetingStore(data / "meetings.sqlite")
     people = SqlPeopleStore(data / "people.sqlite", kek=kek, index_key=ring.secret("people-index"))
     objects = FileObjects(data / "objects", kek=kek)
-    conference = BridgeConference(
+    conference = conference or BridgeConference(
         url=settings.bridge.url,
         issuer=settings.bridge.events_audience,
         audience=settings.bridge.audience,

@@ -28,7 +28,7 @@ class ApiKeys:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._keys: dict[str, ApiKey] = {}
 
     def find(self, key: str) -> ApiKey | None:
@@ -65,7 +65,7 @@ class ApiKeys:
         except FileNotFoundError:
             self._keys, self._seen = {}, None
             return
-        mark = (status.st_mtime_ns, status.st_size)
+        mark = (status.st_ino, status.st_mtime_ns, status.st_size)
         if mark == self._seen:
             return
         try:
@@ -73,7 +73,7 @@ class ApiKeys:
             self._keys = {
                 digest: ApiKey(each["id"], each["name"], frozenset(each["rights"])) for digest, each in stored.items()
             }
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{self._path.name} is not a file of API keys: {error}") from error
         self._seen = mark
 
@@ -86,6 +86,8 @@ class ApiKeys:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w") as file:
             json.dump(stored, file, indent=2)
+            file.flush()
+            os.fsync(handle)  # a withdrawn key may not come back with a crash
         fresh.replace(self._path)
         self._seen = None
 

@@ -36,6 +36,7 @@ class BridgeConference:
         self._control_key = control_key
         self._clock = clock
         self._http = requests.Session()
+        self._http.trust_env = False  # a proxy named in the environment has no business between us and the bridge
 
     @property
     def end_to_end(self) -> bool:
@@ -45,6 +46,8 @@ class BridgeConference:
     def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
         """Return the bridge's answer SDP. Raises InvalidInputError for an offer it cannot use."""
         answer = self._call("POST", f"/v1/rooms/{room}/participants", {"token": join_token, "sdp": sdp})
+        if "sdp" not in answer:
+            raise ConferenceUnavailableError("The bridge gave no answer to the browser's offer.")
         return str(answer["sdp"])
 
     def expel(self, *, room: RoomName, participant: ParticipantId, reason: str) -> None:

@@ -7,9 +7,12 @@ from typing import Any
 from sidecar.domain.errors import ConfigurationError
 from sidecar.domain.ids import new_id
 from sidecar.domain.national_ids import NationalIdError, normalise
+from sidecar.domain.policy import LANGUAGES, Segment
 from sidecar.services.ports import PeopleStore, Person
 
 _KEYS = frozenset({"name", "national_id", "email", "phone", "inbox", "locality", "language", "country", "segment"})
+
+_CHOICES = {"language": LANGUAGES, "segment": tuple(Segment)}
 
 
 def import_customers(path: Path, people: PeopleStore) -> int:
@@ -25,11 +28,22 @@ def import_customers(path: Path, people: PeopleStore) -> int:
         unknown = set(row) - _KEYS
         if unknown or not row.get("name") or not row.get("national_id"):
             raise ConfigurationError(f"{path.name}, customer {number}: a key is missing or unknown {sorted(unknown)}.")
+        for key, value in row.items():
+            if not isinstance(value, str) or not value.isprintable() or value not in _CHOICES.get(key, (value,)):
+                raise ConfigurationError(f"{path.name}, customer {number}: {key} cannot be used.")
         try:
             subject = normalise(row["national_id"], country=row.get("country", "SE"))
         except NationalIdError as error:
             raise ConfigurationError(f"{path.name}, customer {number}: {error}.") from error
         known = people.find_by_subject(subject)
         rest = {key: value for key, value in row.items() if key != "national_id"}
-        people.put(Person(id=known.id if known else new_id("per"), kind="customer", subjects=(subject,), **rest))
+        people.put(
+            Person(
+                id=known.id if known else new_id("per"),
+                kind="customer",
+                subjects=(subject,),
+                verified_name=known.verified_name if known else "",
+                **rest,
+            )
+        )
     return len(rows)

@@ -44,20 +44,27 @@ class FileObjects:
             return unseal(dek, self._path(object_id, "bin").read_bytes(), purpose=f"object:{object_id}")
         except (FileNotFoundError, UnsealError) as error:
             raise NotFoundError("There is no such object, or its key is destroyed.") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreUnavailableError(f"an object cannot be read: {type(error).__name__}") from error
 
     def _path(self, object_id: str, ending: str) -> Path:
         return self._root / object_id[2:4] / f"{object_id}.{ending}"
 
-    @staticmethod
-    def _write(path: Path, data: bytes) -> None:
-        path.parent.mkdir(exist_ok=True, mode=0o700)
+    def _write(self, path: Path, data: bytes) -> None:
+        if not path.parent.exists():
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            _sync(self._root)  # else a crash could take the whole new folder with what lies in it
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(handle)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

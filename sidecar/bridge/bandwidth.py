@@ -28,6 +28,7 @@ _LOSS_CONGESTED = 0.10
 _LOSS_FREE = 0.02
 _BACK_OFF = 0.85
 _GROWTH_PER_S = 0.12
+_FAST_GROWTH_PER_S, _FAST_AFTER_S = 0.35, 10.0  # when nothing has been wrong for so long
 _DECREASE_INTERVAL_S = 0.6  # a decrease needs a round trip and an encoder's reaction before it shows
 _BASE_WINDOW_S = 15.0
 _RATE_WINDOW_S = 1.0
@@ -69,8 +70,10 @@ class Downlink:
             self._congested_reports += 1
         else:
             self._congested_reports = 0
-        if self._congested_reports >= _REPORTS_CONGESTED or self.loss > _LOSS_CONGESTED:
-            self._decrease(self.delivered, now)
+        if self._congested_reports >= _REPORTS_CONGESTED:
+            self._decrease(self.delivered * _BACK_OFF, now)
+        elif self.loss > _LOSS_CONGESTED:
+            self._decrease(self._after_loss(), now)
         elif self.queue_s < _QUEUE_FREE_S and self.loss < _LOSS_FREE:
             self._grow(now)
         else:
@@ -79,21 +82,23 @@ class Downlink:
     def on_remb(self, bits_per_second: int, sent_bps: float, now: float) -> None:
         """Take a client's own estimate, from one that sends no transport feedback.
 
-        Its estimate is also low when little is sent; only one that falls below what is sent is congestion.
+        Its estimate is also low when little was sent; then it rises. One that is below what is sent and does
+        not rise is congestion.
         """
-        fell = bits_per_second < self._last_remb * 0.97
+        rises = bits_per_second > self._last_remb
         self._last_remb = float(bits_per_second)
         self.delivered = sent_bps
-        if fell and bits_per_second < sent_bps:
-            self._decrease(bits_per_second / _BACK_OFF, now)
-        elif bits_per_second > sent_bps:
+        if bits_per_second < sent_bps and not rises:
+            self._lower(bits_per_second, now)
+        elif bits_per_second > sent_bps and self.loss < _LOSS_FREE:
             self._grow(now)
 
     def on_loss(self, fraction: float, sent_bps: float, now: float) -> None:
-        """Take a receiver report's loss, from a client that sends no transport feedback."""
-        self.loss = fraction
-        if fraction > _LOSS_CONGESTED:
-            self._decrease(sent_bps * (1 - fraction), now)
+        """Take a receiver report's loss (0..1), from a client that sends no transport feedback."""
+        self.loss += (fraction - self.loss) / 2  # a report covers a second: few packets of a quiet stream
+        self.delivered = sent_bps * (1 - self.loss)
+        if self.loss > _LOSS_CONGESTED:
+            self._decrease(self._after_loss(), now)
 
     def begin_probe(self) -> None:
         """Padding at PROBE_BPS is sent from now on."""
@@ -123,12 +128,22 @@ class Downlink:
         # Each report covers the time before it: the first one's is about as long as the others'.
         self.delivered = sums[2] * 8 / (now - window[0][0] + _REPORT_SPAN_S)
 
-    def _decrease(self, delivered_bps: float, now: float) -> None:
+    def _after_loss(self) -> float:
+        """Return the rate after a loss: half of it off, never below what did get through.
+
+        A path that loses packets without being narrow (a bad radio) is not starved by this.
+        """
+        return max(self.budget * (1 - 0.5 * self.loss), self.delivered * _BACK_OFF)
+
+    def _decrease(self, bits_per_second: float, now: float) -> None:
         self._probe_congested = True
-        if now - self._decreased_at < _DECREASE_INTERVAL_S:
-            return
+        if now - self._decreased_at >= _DECREASE_INTERVAL_S:
+            self._lower(bits_per_second, now)
+
+    def _lower(self, bits_per_second: float, now: float) -> None:
+        self._probe_congested = True
         self._decreased_at = self._grown_at = now
-        self.budget = max(float(MIN_BPS), min(self.budget, delivered_bps * _BACK_OFF))
+        self.budget = max(float(MIN_BPS), min(self.budget, bits_per_second))
 
     def _grow(self, now: float) -> None:
         elapsed = min(1.0, now - self._grown_at)
@@ -137,8 +152,10 @@ class Downlink:
             return
         # Beyond what is really used nothing was proven; up to the start value it is assumed.
         ceiling = min(float(MAX_BPS), max(float(START_BPS), 1.5 * self.delivered + 200_000))
+        fast = now - self._decreased_at > _FAST_AFTER_S
+        growth = 1 + (_FAST_GROWTH_PER_S if fast else _GROWTH_PER_S) * elapsed
         if self.budget < ceiling:
-            self.budget = min(ceiling, self.budget * (1 + _GROWTH_PER_S * elapsed))
+            self.budget = min(ceiling, self.budget * growth)
 
 
 class QualityLevel(StrEnum):

@@ -21,6 +21,8 @@ _ASK_AGAIN_S = 0.08
 _MAX_ASKED = 8
 _MAX_GAP = 512  # more than this is a break, not a loss: a key frame mends it
 _MAX_RESENT_PER_S = 400  # a client that asks for everything gets no flood
+_REPORTED_AT_ONCE = 400  # numbers in one transport feedback: it fits a datagram whatever they say
+_ASKED_AT_ONCE = 200
 _LATE_ARRIVAL_JUMP = 0x2000  # transport numbers further ahead than this are nonsense
 
 
@@ -43,6 +45,7 @@ class Feedback:
     def received(self, data: bytes, now: float) -> None:
         """Act on one decrypted RTCP packet."""
         peer = self._peer
+        worst = -1
         for report in rtcp.parse(data):
             match report:
                 case rtcp.SenderReport():
@@ -52,7 +55,8 @@ class Feedback:
                 case rtcp.ReportBlock():
                     slot = peer.slot_by_ssrc.get(report.ssrc)
                     if slot is not None:
-                        self._take_report_block(slot, report)
+                        worst = max(worst, report.fraction_lost)
+                        self._take_round_trip(report)
                 case rtcp.Nack():
                     slot = peer.slot_by_ssrc.get(report.media_ssrc)
                     if slot is not None and slot.source is not None and not slot.waiting:
@@ -68,6 +72,9 @@ class Feedback:
                     delivery = self.sent.match(report)
                     if delivery is not None:
                         peer.downlink.on_feedback(delivery, now)
+
+        if worst >= 0 and not self.sent.used:
+            peer.downlink.on_loss(worst / 256, peer.down_bps, now)
 
     def _relay_sender_report(self, track: Track, report: rtcp.SenderReport, now: float) -> None:
         """Pass on which moment a timestamp means, in the bridge's clock and each slot's timestamps.
@@ -93,8 +100,7 @@ class Feedback:
                 )
                 slot.peer.send_rtcp(rtcp.sender_report(mapped, slot.peer.cname))
 
-    def _take_report_block(self, slot: Slot, block: rtcp.ReportBlock) -> None:
-        slot.fraction_lost = block.fraction_lost
+    def _take_round_trip(self, block: rtcp.ReportBlock) -> None:
         if block.last_sr:
             middle = (ntp_now() >> 16) & 0xFFFFFFFF
             round_trip = ((middle - block.last_sr - block.delay_since_sr) & 0xFFFFFFFF) / 65536
@@ -190,7 +196,7 @@ class Feedback:
                     track.missing[number] = (now + again, times + 1)
                     due.append(number & 0xFFFF)
             if due:
-                self._peer.send_rtcp(rtcp.nack(self._peer.rtcp_ssrc, track.ssrc, due))
+                self._peer.send_rtcp(rtcp.nack(self._peer.rtcp_ssrc, track.ssrc, due[:_ASKED_AT_ONCE]))
             if not track.missing:
                 self._incomplete.discard(track)
         if self._incomplete:
@@ -217,16 +223,23 @@ class Feedback:
         first = min(arrived)
         base = before + 1 if first - before < _MAX_GAP else first
         self._reported = newest
-        self._feedback_count += 1
         media_ssrc = next((t.ssrc for t in peer.tracks.values() if t.base >= 0), 0)
-        peer.send_rtcp(
-            rtcp.transport_feedback(peer.rtcp_ssrc, media_ssrc, count=self._feedback_count, base=base, arrivals=arrived)
-        )
+        for start in range(base, newest + 1, _REPORTED_AT_ONCE):
+            part = {n: arrived[n] for n in range(start, start + _REPORTED_AT_ONCE) if n in arrived}
+            if part:
+                self._feedback_count += 1
+                peer.send_rtcp(
+                    rtcp.transport_feedback(
+                        peer.rtcp_ssrc, media_ssrc, count=self._feedback_count, base=start, arrivals=part
+                    )
+                )
 
     def send_receiver_report(self, now: float) -> None:
         """Report how the participant's streams arrive."""
         blocks = [track.report_block(now) for track in self._peer.tracks.values() if track.base >= 0]
         if blocks:
+            lost = max(block.fraction_lost for block in blocks) / 256
+            self._peer.uplink_loss += (lost - self._peer.uplink_loss) / 2
             self._peer.send_rtcp(rtcp.receiver_report(self._peer.rtcp_ssrc, blocks))
 
     def send_limit(self, bits_per_second: int) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sidecar.bridge import ice, rtp, srtp
 from sidecar.bridge.streams import CACHE_PACKETS, Slot
-from sidecar.bridge.udp import BATCH, CLOCK_AT, CLOCK_STEP, HEADROOM, STRIDE, DatagramBatch
+from sidecar.bridge.udp import BATCH, CLOCK_AT, CLOCK_STEP, HEADROOM, SLOT_BYTES, STRIDE, DatagramBatch
 
 if TYPE_CHECKING:
     from sidecar.bridge.peer import Peer
@@ -24,18 +24,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MAX_ROUNDS = 4  # batches read before others get their turn on the event loop
-_FEEDBACK_INTERVAL_S = 0.1  # transport feedback: what libwebrtc sends on a good path
+# Transport feedback: often while a sender looks for its rate, then half as often, which costs half as much
+_FEEDBACK_EARLY_S, _FEEDBACK_LATER_S, _EARLY_S = 0.1, 0.2, 15.0
 _FEEDBACK_LOOK_S = 0.01  # how often is looked whose feedback is due
 # Packets a second from which the socket is read on a tick: (rate, tick in seconds). A quiet bridge has none,
 # a loaded one trades a little delay for system calls that carry many packets.
-_TICKS = ((600.0, 0.004), (1500.0, 0.004))
+_TICKS = ((800.0, 0.003),)
 _RATE_WINDOW_S = 0.25
 
 _header = rtp.HEADER.unpack_from
 _short = struct.Struct("!H").unpack_from
-_pair = struct.Struct("!HH").unpack_from
+_word = struct.Struct("!I").unpack_from
 _stamp = rtp.STAMPED_HEADER.pack_into
 _plain = rtp.HEADER.pack_into
+_protect, _unprotect = srtp.protect, srtp.unprotect
 
 
 class MediaPlane:
@@ -51,8 +53,6 @@ class MediaPlane:
         self._window = [time.monotonic(), 0.0]
         self._tick = 0.0
         self._unreported: set[Peer] = set()
-        self.packets_in = 0
-        self.packets_out = 0
         self.dropped = 0
         self._report_at = 0.0
         for batch in self.batches:
@@ -91,7 +91,7 @@ class MediaPlane:
     def send_rtcp(self, peer: "Peer", data: bytes) -> None:
         """Encrypt and queue an RTCP packet."""
         batch, address = peer.batch, peer.address
-        if batch is None or address is None or peer.outbound is None:
+        if batch is None or address is None or peer.outbound is None or len(data) > SLOT_BYTES:
             return
         i = batch.queued
         start = i * STRIDE + HEADROOM
@@ -149,7 +149,6 @@ class MediaPlane:
         if srtp.protect(peer.outbound, batch.out_pointers[i], self._length) == srtp.OK:
             slot.octets += len(payload)
             batch.queue(batch.out_addresses[i], self._length[0], address)
-            self.packets_out += 1
             self.flush_soon()
 
     # Receiving
@@ -260,46 +259,39 @@ class MediaPlane:
             return
         length = self._length
         length[0] = size
-        if srtp.unprotect(inbound, batch.packet_pointers[i], length):
+        if _unprotect(inbound, batch.packet_pointers[i], length):
             self.dropped += 1
             return
-        self.packets_in += 1
         end = base + length[0]
         at = base + 12 + ((first & 15) << 2)
         if track is None:
             track = peer.learn(ssrc, second, bytes(data[base:end]))
             if track is None:
                 return
-        # Header extensions: the transport sequence number and the sound level, whatever else stands there.
+        # Header extensions: the transport sequence number and the sound level. A sender keeps to one layout, so
+        # it is looked through only when it differs from the last packet's.
         if first & 0x10:
             if at + 4 > end:
                 return
-            profile, words = _pair(data, at)
-            position = at + 4
-            at = position + (words << 2)
+            (shape,) = _word(data, at)
+            values = at + 4
+            at = values + ((shape & 0xFFFF) << 2)
             if at > end:
                 return
-            if profile == 0xBEDE:
-                transport_id, level_id = track.transport_id, track.level_id
-                while position < at:
-                    head = data[position]
-                    if not head:
-                        position += 1
-                        continue
-                    number = head >> 4
-                    if number == transport_id and position + 2 < at:
-                        arrivals = peer.arrivals
-                        if not arrivals:
-                            self._unreported.add(peer)
-                        clock = batch.clock
-                        place = i * CLOCK_STEP + CLOCK_AT
-                        micros = clock[place] * 1000000 + clock[place + 1] // 1000
-                        arrivals.append((data[position + 1] << 8 | data[position + 2], micros))
-                    elif number == level_id and position + 1 < at:
-                        # 0..127: how far below full scale (RFC 6464)
-                        track.level_sum += 127 - (data[position + 1] & 0x7F)
-                        track.level_count += 1
-                    position += 2 + (head & 15)
+            if shape != track.shape or data[values + track.transport_at] != track.transport_head:
+                track.note_layout(shape, data, values, at)
+            if track.transport_head:
+                arrivals = peer.arrivals
+                if not arrivals:
+                    self._unreported.add(peer)
+                place = values + track.transport_at
+                clock, moment = batch.clock, i * CLOCK_STEP + CLOCK_AT
+                micros = clock[moment] * 1000000 + clock[moment + 1] // 1000
+                arrivals.append((data[place + 1] << 8 | data[place + 2], micros))
+            if track.level_at:
+                # 0..127: how far below full scale (RFC 6464)
+                track.level_sum += 127 - (data[values + track.level_at] & 0x7F)
+                track.level_count += 1
         elif at > end:
             return
         if ssrc != track.ssrc:
@@ -311,10 +303,13 @@ class MediaPlane:
             (sequence,) = _short(data, at)
             at += 2
         if not track.open:
+            track.lapsed = track.base >= 0
             if track.refused is not None:
                 peer.report_dropped(track, now)
             return
         # Account: RFC 3550 appendix A.1, in unwrapped numbers.
+        if track.lapsed:
+            track.resume(sequence - 1 & 0xFFFF)
         ahead = (sequence - track.max_sequence) & 0xFFFF
         if track.base < 0:
             track.base = number = 0x10000 + sequence
@@ -420,10 +415,9 @@ class MediaPlane:
             if slot.renumber is not None:
                 slot.renumber_vp8(out, start + header_bytes, start + header_bytes + payload_bytes)
             length[0] = header_bytes + payload_bytes
-            if srtp.protect(receiver.outbound, pointer, length) == 0:
+            if _protect(receiver.outbound, pointer, length) == 0:
                 slot.packets += 1
                 slot.octets += payload_bytes
-                self.packets_out += 1
                 out_batch.queue(pointer_address, length[0], address)
 
     def _report(self, now: float) -> None:
@@ -432,4 +426,5 @@ class MediaPlane:
         for peer in [peer for peer in self._unreported if now >= peer.feedback_due]:
             self._unreported.discard(peer)
             peer.send_transport_feedback()
-            peer.feedback_due = now + _FEEDBACK_INTERVAL_S
+            early = now - peer.created_at < _EARLY_S
+            peer.feedback_due = now + (_FEEDBACK_EARLY_S if early else _FEEDBACK_LATER_S)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sidecar.bridge.peer import Peer
 
 _MAX_ADDRESSES = 16  # pairs one client may try: several networks, both families, some relays
-_SILENT_S = 4.0  # no check on the chosen way for this long: a client behind a new NAT address, not nominating
+_SILENT_S = 3.0  # no check on the chosen way for this long: a client behind a new NAT address, not nominating
 
 
 class IceAgent:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -196,15 +196,13 @@ class Peer:
         track = self.tracks.get(kind)  # type: ignore[call-overload]  # any text finds nothing
         if track is not None:
             track.muted = True
-            track.said_off = False
             self.channel.send({"type": "muted", "kind": name})
             self.room.media_changed(self)
 
     def media_message(self) -> dict[str, Any]:
         """Return what others are told about this participant's media."""
-        on: dict[str, bool] = {kind: kind in self.tracks and self.tracks[kind].open for kind in _NEEDS}
-        on["share"] = on["share"] and self.tracks["share"].flowing
-        return {"type": "media", "participant": self.id, **on}
+        on = {str(kind): track.open and track.flowing for kind, track in self.tracks.items()}
+        return {"type": "media", "participant": self.id, **dict.fromkeys(_NEEDS, False), **on}
 
     def describe(self) -> dict[str, Any]:
         """Return the roster's entry."""
@@ -233,6 +231,7 @@ class Peer:
                     changed = self._flows(track, now)
             elif track.flowing and now - track.seen_at > _FLOWING_S:
                 track.flowing = False
+                self.room.tell_others(self, self.media_message())
                 changed = True
             if track.video and track.flowing and any(slot.waiting for slot in track.slots):
                 track.request_key_frame(now)
@@ -240,8 +239,7 @@ class Peer:
 
     def _flows(self, track: Track, now: float) -> bool:
         track.flowing, track.opened_at, track.seen_at = True, now, now
-        if track.kind == "share":
-            self.room.tell_others(self, self.media_message())
+        self.room.tell_others(self, self.media_message())
         return True
 
     def track_began(self, track: Track, now: float) -> None:
@@ -274,7 +272,12 @@ class Peer:
         return self.outbound is not None and not self.closed
 
     def _selected(self) -> None:
-        """The client chose its way here, or a new one. DTLS waits for its first flight."""
+        """The client chose its way here, or a new one: what went the old way in between is lost."""
+        if self.connected:
+            now = self.bridge.monotonic()
+            for slot in self.video_slots:
+                if slot.source is not None:
+                    slot.source.request_key_frame(now)
 
     def _send_datagram(self, data: bytes) -> None:
         if self.batch is not None and self.address is not None:
@@ -407,11 +410,6 @@ class Peer:
     def send_rtcp(self, data: bytes) -> None:
         """Encrypt and send an RTCP packet."""
         self.bridge.plane.send_rtcp(self, data)
-
-    def each_slot(self, do: Callable[[Slot], None]) -> None:
-        """Call for every slot."""
-        for slot in self.slot_by_ssrc.values():
-            do(slot)
 
 
 def _random_ssrc() -> int:

@@ -42,6 +42,7 @@ class QualityKeeper:
     def __init__(self, peer: "Peer", now: float) -> None:
         self._peer = peer
         self.shares: dict[Track, int] = {}
+        self._refused: frozenset[Track] = frozenset()
         self.sound_only = False
         self.level = QualityLevel.GOOD
         self.up_bps = 0.0
@@ -59,9 +60,7 @@ class QualityKeeper:
 
     def may_see(self, track: Track) -> bool:
         """Whether there is room for this picture. A new one is given the benefit of the doubt."""
-        return not self.sound_only and (track in self.shares or track not in self._refused)
-
-    _refused: frozenset[Track] = frozenset()
+        return not self.sound_only and track not in self._refused
 
     def open(self, now: float) -> None:
         """Say at once what the sender may use: the bridge, and so everybody behind it, assumes a good path."""

@@ -107,10 +107,10 @@ async def _metrics(request: web.Request) -> web.Response:
         {
             "rooms": len(bridge.rooms),
             "participants": sum(len(room.peers) for room in bridge.rooms.values()),
-            "packets_in": plane.packets_in,
-            "packets_out": plane.packets_out,
-            "packets_dropped": plane.dropped,
-            "packets_unsent": sum(batch.unsent for batch in plane.batches),
+            "datagrams_in": sum(batch.received for batch in plane.batches),
+            "datagrams_out": sum(batch.sent for batch in plane.batches),
+            "datagrams_dropped": plane.dropped,
+            "datagrams_unsent": sum(batch.unsent for batch in plane.batches),
             "events_waiting": len(bridge.events),
             "events_lost": bridge.events.lost,
         }

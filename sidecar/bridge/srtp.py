@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pylibsrtp import Policy
-from pylibsrtp._binding import ffi, lib
+from pylibsrtp._binding import ffi as ffi
+from pylibsrtp._binding import lib
 
 OK = lib.srtp_err_status_ok
 PROTECT_TRAILER_BYTES = 16 + 4  # the longest tag of our profiles, and the SRTCP index

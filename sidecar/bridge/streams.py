@@ -46,10 +46,12 @@ class Track:
         "flowing",
         "jitter",
         "kind",
+        "lapsed",
         "last_at",
         "last_key_request",
         "last_timestamp",
         "last_transit",
+        "level_at",
         "level_count",
         "level_id",
         "level_sum",
@@ -68,9 +70,12 @@ class Track:
         "said_off",
         "seen",
         "seen_at",
+        "shape",
         "slots",
         "sr",
         "ssrc",
+        "transport_at",
+        "transport_head",
         "transport_id",
         "video",
     )
@@ -88,6 +93,7 @@ class Track:
         self.transport_id = section.extensions.get(TRANSPORT_CC, 0)
         self.level_id = section.extensions.get(AUDIO_LEVEL, 0) if kind == "microphone" else 0
         self.open = False
+        self.lapsed = False  # packets came while it was closed
         self.refused: str | None = None
         self.muted = False
         self.said_off = False
@@ -110,6 +116,8 @@ class Track:
         self.last_at = 0.0
         self.last_transit = 0
         self.jitter = 0.0
+        self.shape = -1
+        self.transport_at = self.transport_head = self.level_at = 0
         self.level_sum = 0
         self.level_count = 0
         self.last_key_request = 0.0
@@ -119,6 +127,46 @@ class Track:
     def newest(self) -> int:
         """The full number of the newest packet."""
         return self.cycles + self.max_sequence
+
+    def resume(self, before: int) -> None:
+        """Begin counting anew after packets went uncounted: by now their numbers may have wrapped.
+
+        before: the number before the one that comes now.
+        """
+        for slot in self.slots:
+            slot.interrupt()
+        self.cycles += 0x20000  # beyond every number there was
+        self.base = self.cycles + before + 1
+        self.max_sequence = before
+        self.received = self.expected_before = self.received_before = 0
+        self.missing.clear()
+        self.cache = [None] * len(self.cache)
+        self.lapsed = False
+
+    def note_layout(self, shape: int, data: memoryview, position: int, end: int) -> None:
+        """Remember where in the extensions that begin at `position` our two values are, if they are there.
+
+        shape: profile and length as sent. Afterwards transport_at is the offset of the transport number's head
+        byte, transport_head that byte or 0; level_at the offset of the level itself, or 0.
+        """
+        self.shape = shape
+        self.transport_at = self.transport_head = self.level_at = 0
+        if shape >> 16 != rtp.ONE_BYTE_PROFILE:
+            return
+        start = position
+        while position < end:
+            head = data[position]
+            if not head:
+                position += 1
+                continue
+            value_end = position + 2 + (head & 15)
+            if value_end > end:
+                return
+            if head >> 4 == self.transport_id and head & 15 == 1:
+                self.transport_at, self.transport_head = position - start, head
+            elif head >> 4 == self.level_id:
+                self.level_at = position + 1 - start
+            position = value_end
 
     def report_block(self, now: float) -> rtcp.ReportBlock:
         """Return what to tell the sender of this stream. Source: RFC 3550 section 6.4.1, appendix A.3."""
@@ -168,7 +216,6 @@ class Slot:
         "counted",
         "extension",
         "first",
-        "fraction_lost",
         "kind",
         "last_at",
         "last_sequence",
@@ -176,7 +223,6 @@ class Slot:
         "mid",
         "numbers",
         "octets",
-        "octets_before",
         "packets",
         "peer",
         "renumber",
@@ -217,9 +263,7 @@ class Slot:
         self.vp8_last: tuple[int, int] | None = None
         self.packets = 0
         self.octets = 0
-        self.octets_before = 0
         self.rtx_sequence = 0
-        self.fraction_lost = 0
 
     def attach(self, track: Track, now: float) -> None:
         """Give the slot a source. It begins with the next packet a receiver can begin with."""
@@ -241,9 +285,14 @@ class Slot:
         track = self.source
         if track is None:
             return
+        self.interrupt()
         self.source = None
         track.slots.remove(self)
-        if self.waiting:
+
+    def interrupt(self) -> None:
+        """Remember where the source's stream ended here; whatever comes next begins anew behind it."""
+        track = self.source
+        if track is None or self.waiting:
             return
         self.begun = True
         self.last_sequence = (track.max_sequence + self.sequence_delta) & rtp.SEQUENCE_MASK

@@ -19,6 +19,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
+from av import VideoFrame
 from av.frame import Frame
 from av.packet import Packet
 
@@ -100,6 +101,27 @@ async def eventually(condition: Callable[[], object], *, within_s: float = 15.0)
         await asyncio.sleep(0.02)
 
 
+class NoiseTrack(VideoStreamTrack):
+    """Pictures that no encoder can make small: whatever rate it is given, it uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pictures = [random.Random(n).randbytes(320 * 240 * 3 // 2) for n in range(4)]  # noqa: S311
+        self._next = 0
+
+    async def recv(self) -> VideoFrame:
+        pts, time_base = await self.next_timestamp()
+        self._next = (self._next + 1) % len(self._pictures)
+        frame = VideoFrame(320, 240, "yuv420p")
+        picture = self._pictures[self._next]
+        frame.planes[0].update(picture[: 320 * 240])
+        for number in (1, 2):
+            start = 320 * 240 + (number - 1) * 160 * 120
+            frame.planes[number].update(picture[start : start + 160 * 120])
+        frame.pts, frame.time_base = pts, time_base
+        return frame
+
+
 @dataclass
 class Seen:
     """What arrived in one receive slot: frames as decoded, and their size."""
@@ -112,14 +134,20 @@ class Client:
     """A participant with aiortc, offering what a browser would. Use as an async context manager."""
 
     def __init__(
-        self, *, microphone: bool = True, camera: bool = True, share: bool = False, video_slots: int = 4
+        self,
+        *,
+        microphone: bool = True,
+        camera: bool | MediaStreamTrack = True,
+        share: bool = False,
+        video_slots: int = 4,
     ) -> None:
+        picture = VideoStreamTrack() if camera is True else camera or "video"
         self.connection = RTCPeerConnection(
             # No public STUN service. One transport from the start: aiortc forgets some sections otherwise.
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
         self.connection.addTransceiver(AudioStreamTrack() if microphone else "audio", direction="sendonly")
-        self.connection.addTransceiver(VideoStreamTrack() if camera else "video", direction="sendonly")
+        self.connection.addTransceiver(picture, direction="sendonly")
         self.connection.addTransceiver(VideoStreamTrack() if share else "video", direction="sendonly")
         self.channel: RTCDataChannel = self.connection.createDataChannel("tillit")
         self.messages: list[dict[str, Any]] = []

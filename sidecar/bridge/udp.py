@@ -5,6 +5,7 @@ queues pointers to packets wherever they lie and hands them over with one system
 raw `sockaddr` bytes: they serve as dictionary keys, and are turned to text only for STUN answers.
 """
 
+import errno
 import ipaddress
 import socket
 import struct
@@ -41,9 +42,16 @@ _libc: Any = _ffi.dlopen(None)
 _HEADER_BYTES = _ffi.sizeof("struct mmsghdr")
 _IOVEC_BYTES = _ffi.sizeof("struct iovec")
 _LENGTH_AT = _ffi.offsetof("struct mmsghdr", "msg_len")
-# The send arrays are written as words of 8 bytes: iov_base and iov_len; msg_name is a header's first word.
-VECTOR_WORDS = _IOVEC_BYTES // 8
-HEADER_WORDS = _HEADER_BYTES // 8
+# The send arrays are written as words of 8 bytes. An iovec is two: address and length. In a message header:
+_VECTOR_WORDS = _IOVEC_BYTES // 8
+_HEADER_WORDS = _HEADER_BYTES // 8
+_VECTOR_OF_MESSAGE = _ffi.offsetof("struct msghdr", "msg_iov") // 8
+_VECTORS_IN_MESSAGE = _ffi.offsetof("struct msghdr", "msg_iovlen") // 8
+_CONTROL_IN_MESSAGE = _ffi.offsetof("struct msghdr", "msg_controllen") // 8
+_UDP_SEGMENT = 103  # linux/udp.h
+_SEGMENT_CONTROL_BYTES = 24  # CMSG_SPACE of two bytes
+_MAX_SEGMENTS = 40  # times the largest packet stays below a datagram's 65,507 bytes
+_segment_control = struct.Struct("@Nii")  # cmsg_len, cmsg_level, cmsg_type
 
 
 def address_of(cdata: Any) -> int:
@@ -129,20 +137,33 @@ class DatagramBatch:
         self.out_addresses = [address_of(pointer) for pointer in self.out_pointers]
         self._out_vectors = _ffi.new("struct iovec[]", BATCH)
         self._out_headers = _ffi.new("struct mmsghdr[]", BATCH)
+        self._out_controls = _ffi.new("char[]", BATCH * _SEGMENT_CONTROL_BYTES)
+        self._vectors_address = address_of(self._out_vectors)
+        self._vectors = memoryview(_ffi.buffer(self._out_vectors)).cast("B").cast("Q")
+        self._headers = memoryview(_ffi.buffer(self._out_headers)).cast("B").cast("Q")
+        self._segments = memoryview(_ffi.buffer(self._out_controls)).cast("B").cast("H")
         for i in range(BATCH):
-            self._out_headers[i].msg_hdr.msg_iov = self._out_vectors + i
-            self._out_headers[i].msg_hdr.msg_iovlen = 1
-            self._out_headers[i].msg_hdr.msg_namelen = self.name_bytes
-        self.out_vectors = memoryview(_ffi.buffer(self._out_vectors)).cast("B").cast("Q")
-        self.out_headers = memoryview(_ffi.buffer(self._out_headers)).cast("B").cast("Q")
+            header = self._out_headers[i].msg_hdr
+            header.msg_namelen = self.name_bytes
+            header.msg_control = self._out_controls + i * _SEGMENT_CONTROL_BYTES
+            _segment_control.pack_into(
+                _ffi.buffer(self._out_controls), i * _SEGMENT_CONTROL_BYTES, 18, socket.IPPROTO_UDP, _UDP_SEGMENT
+            )
+        self._messages = 0
+        self._run_to: PeerAddress | None = None
+        self._run_bytes = self._run_start = 0
+        self.joins_packets = True
         self.queued = 0
-        self.unsent = 0
+        self.received = self.sent = self.unsent = 0  # datagrams, since the start
         self.watched = False
 
     def receive(self) -> int:
         """Return how many packets the buffers hold now: 0 when the socket is empty."""
         count: int = _libc.recvmmsg(self.fd, self._in_headers, BATCH, socket.MSG_DONTWAIT, _ffi.NULL)
-        return count if count > 0 else 0
+        if count <= 0:
+            return 0
+        self.received += count
+        return count
 
     def length(self, i: int) -> int:
         """Return the bytes of packet i."""
@@ -158,12 +179,35 @@ class DatagramBatch:
         return float(self.clock[at] + self.clock[at + 1] * 1e-9)
 
     def queue(self, pointer: int, length: int, to: PeerAddress) -> None:
-        """Queue a packet that lies at `pointer` until the next `flush`. Its buffer must stay untouched."""
-        i = self.queued
-        self.out_vectors[i * VECTOR_WORDS] = pointer
-        self.out_vectors[i * VECTOR_WORDS + 1] = length
-        self.out_headers[i * HEADER_WORDS] = to.pointer
-        self.queued = i + 1
+        """Queue a packet that lies at `pointer` until the next `flush`. Its buffer must stay untouched.
+
+        Packets of one length that follow each other to one receiver become one message, which the kernel cuts
+        up again (UDP_SEGMENT): the parts of a video frame are such packets. The last may be shorter.
+        """
+        place = self.queued
+        self.queued = place + 1
+        vectors, headers = self._vectors, self._headers
+        vectors[place * _VECTOR_WORDS] = pointer
+        vectors[place * _VECTOR_WORDS + 1] = length
+        if to is self._run_to and length <= self._run_bytes:
+            message = self._messages - 1
+            count = place + 1 - self._run_start
+            headers[message * _HEADER_WORDS + _VECTORS_IN_MESSAGE] = count
+            if count == 2:
+                headers[message * _HEADER_WORDS + _CONTROL_IN_MESSAGE] = _SEGMENT_CONTROL_BYTES
+                self._segments[message * (_SEGMENT_CONTROL_BYTES // 2) + 8] = self._run_bytes
+            if length < self._run_bytes or count == _MAX_SEGMENTS:
+                self._run_to = None
+        else:
+            message = self._messages
+            self._messages = message + 1
+            at = message * _HEADER_WORDS
+            headers[at] = to.pointer
+            headers[at + _VECTOR_OF_MESSAGE] = self._vectors_address + place * _IOVEC_BYTES
+            headers[at + _VECTORS_IN_MESSAGE] = 1
+            headers[at + _CONTROL_IN_MESSAGE] = 0
+            self._run_to = to if self.joins_packets else None
+            self._run_bytes, self._run_start = length, place
         if self.queued == BATCH:
             self.flush()
 
@@ -176,14 +220,32 @@ class DatagramBatch:
 
     def flush(self) -> None:
         """Send all that is queued. A packet the kernel refuses is lost, as on any network."""
-        done = 0
-        while done < self.queued:
-            sent = _libc.sendmmsg(self.fd, self._out_headers + done, self.queued - done, socket.MSG_DONTWAIT)
+        done, messages = 0, self._messages
+        while done < messages:
+            sent = _libc.sendmmsg(self.fd, self._out_headers + done, messages - done, socket.MSG_DONTWAIT)
             if sent <= 0:
-                self.unsent += 1
+                self._refused(done)
                 sent = 1
             done += sent
-        self.queued = 0
+        self.sent += self.queued
+        self.queued = self._messages = 0
+        self._run_to = None
+
+    def _refused(self, message: int) -> None:
+        """The kernel did not take a message: one packet is lost, joined ones are tried one by one."""
+        full = _ffi.errno in (errno.EAGAIN, errno.ENOBUFS)
+        header = self._out_headers[message].msg_hdr
+        count = header.msg_iovlen
+        if full or count == 1:
+            self.unsent += count
+            return
+        # A device or a route that cannot cut messages up: none is joined from here on.
+        self.joins_packets = False
+        header.msg_iovlen, header.msg_controllen = 1, 0
+        for _ in range(count):
+            if _libc.sendmmsg(self.fd, self._out_headers + message, 1, socket.MSG_DONTWAIT) <= 0:
+                self.unsent += 1
+            header.msg_iov += 1
 
     def close(self) -> None:
         """Close the socket. The buffers live as long as somebody holds them."""

@@ -68,6 +68,11 @@ class SeenIds:
             self._until[jti] = until
             return True
 
+    def forget(self, jti: str) -> None:
+        """Let an id be spent again: what it stood for was not done after all."""
+        with self._lock:
+            self._until.pop(jti, None)
+
     def __len__(self) -> int:
         return len(self._until)
 

@@ -38,6 +38,10 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sv": ("Inbjudan till {person} kom inte fram.", "Inbjudan kom inte fram."),
         "en": ("The invitation to {person} was not delivered.", "The invitation was not delivered."),
     },
+    "invitation.again": {
+        "sv": ("{actor} lät skicka meddelandet till {person} igen.", "{actor} lät skicka ett meddelande igen."),
+        "en": ("{actor} had the message to {person} sent again.", "{actor} had a message sent again."),
+    },
     "invitation.opened": {"sv": ("{actor} öppnade inbjudan.",), "en": ("{actor} opened the invitation.",)},
     "consent.given": {
         "sv": (

@@ -27,6 +27,7 @@ class MessageKind(StrEnum):
     CANCELLED = "cancelled"
     CODE = "code"
     NOTICE = "notice"  # an SMS without a link: the invitation waits in the internet bank
+    SUMMARY = "summary"  # after the meeting
 
 
 # The longest value we expect for each placeholder, in characters: what the length limits are measured with.
@@ -51,8 +52,9 @@ REQUIRED: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.CANCELLED: ("bank", "date", "time"),
     MessageKind.CODE: ("bank", "code"),
     MessageKind.NOTICE: ("bank", "date", "time"),
+    MessageKind.SUMMARY: ("bank", "purpose", "date", "time"),
 }
-WITHOUT_LINK = frozenset({MessageKind.CODE, MessageKind.NOTICE})
+WITHOUT_LINK = frozenset({MessageKind.CODE, MessageKind.NOTICE, MessageKind.SUMMARY})
 SUBJECT_LIMIT = 120  # a phone shows about 40, a mail program about 80; longer is cut by most
 SMS_LIMIT = 300  # two joined parts of 153 characters, a little less so that an operator's prefix still fits
 LETTER_LIMIT = 6000

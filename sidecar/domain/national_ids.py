@@ -31,16 +31,20 @@ def normalise(text: str, *, country: str) -> Subject:
 
 
 def _se(text: str) -> Subject:
-    match = re.fullmatch(r"(\d{2})?(\d{6})([-+]?)(\d{4})", text)
+    match = re.fullmatch(r"(18|19|20)?([0-9]{6})([-+]?)([0-9]{4})", text)
     if match is None:
         raise NationalIdError("a Swedish personal number has twelve digits, year first")
     century, six, sign, four = match.groups()
-    if century is None:
-        this_year = utc_now().year  # the century of a ten-digit number depends on today
-        year = this_year - (this_year - int(six[:2])) % 100 - (100 if sign == "+" else 0)
+    day = int(six[4:]) % 60  # a coordination number adds 60 to the day (SKV 707)
+    month, today = int(six[2:4]), utc_now().date()
+    if century is None:  # the century of a ten-digit number depends on today
+        year = today.year - (today.year - int(six[:2])) % 100
+        if (year, month, day) > (today.year, today.month, today.day):
+            year -= 100
+        year -= 100 if sign == "+" else 0
         century = f"{year // 100:02d}"
-    day = int(six[4:])
-    _real_date(int(century + six[:2]), int(six[2:4]), day - 60 if day > 60 else day)
+    if _real_date(int(century + six[:2]), month, day) > today:
+        raise NationalIdError("this number begins with a date that has not come")
     total = sum(sum(divmod(int(digit) * (2 - i % 2), 10)) for i, digit in enumerate(six + four))
     if total % 10:
         raise NationalIdError("the last digit of this number does not fit the others")
@@ -48,8 +52,12 @@ def _se(text: str) -> Subject:
 
 
 def _no(text: str) -> Subject:
-    if not re.fullmatch(r"\d{11}", text):
+    if not re.fullmatch("[0-9]{11}", text):
         raise NationalIdError("a Norwegian number has eleven digits")
+    # A D-number adds 40 to the day; an H-number 40, and test numbers 65 or 80, to the month.
+    day, month = int(text[:2]) % 40, int(text[2:4])
+    if not 1 <= day <= 31 or not any(1 <= month - more <= 12 for more in (0, 40, 65, 80)):
+        raise NationalIdError("a Norwegian number begins with a date, day first")
     digits = [int(digit) for digit in text]
     for weights, at in (((3, 7, 6, 1, 8, 9, 4, 5, 2), 9), ((5, 4, 3, 2, 7, 6, 5, 4, 3, 2), 10)):
         check = (11 - sum(w * d for w, d in zip(weights, digits, strict=False)) % 11) % 11
@@ -60,13 +68,13 @@ def _no(text: str) -> Subject:
 
 def _dk(text: str) -> Subject:
     number = text.replace("-", "")
-    if not re.fullmatch(r"\d{10}", number) or not 1 <= int(number[2:4]) <= 12:
+    if not re.fullmatch("[0-9]{10}", number) or not 1 <= int(number[2:4]) <= 12 or not 1 <= int(number[:2]) % 60 <= 31:
         raise NationalIdError("a Danish CPR number has ten digits, day first")
     return Subject("dk-cpr", number)
 
 
 def _fi(text: str) -> Subject:
-    match = re.fullmatch(r"(\d{2})(\d{2})(\d{2})([-+YXWVUABCDEF])(\d{3})([0-9A-Y])", text)
+    match = re.fullmatch("([0-9]{2})([0-9]{2})([0-9]{2})([-+YXWVUABCDEF])([0-9]{3})([0-9A-Y])", text)
     if match is None:
         raise NationalIdError("a Finnish personal identity code looks like 131052-308T")
     day, month, year, sign, serial, check = match.groups()
@@ -77,7 +85,7 @@ def _fi(text: str) -> Subject:
 
 
 def _nl(text: str) -> Subject:
-    if not re.fullmatch(r"\d{9}", text) or not int(text):
+    if not re.fullmatch("[0-9]{9}", text) or not int(text):
         raise NationalIdError("a Dutch BSN has nine digits")
     total = sum(w * int(d) for w, d in zip((9, 8, 7, 6, 5, 4, 3, 2, -1), text, strict=True))
     if total % 11:
@@ -85,8 +93,8 @@ def _nl(text: str) -> Subject:
     return Subject("nl-bsn", text)
 
 
-def _real_date(year: int, month: int, day: int) -> None:
+def _real_date(year: int, month: int, day: int) -> date:
     try:
-        date(year, month, day)
+        return date(year, month, day)
     except ValueError as error:
         raise NationalIdError("this number does not begin with a date") from error

@@ -6,8 +6,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from sidecar.domain.addresses import may_carry
 from sidecar.domain.calendar_file import calendar_file
-from sidecar.domain.errors import ConflictError, NotFoundError
+from sidecar.domain.errors import (
+    AuditUnavailableError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    TillitError,
+)
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, StaffId
 from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity
@@ -20,6 +27,7 @@ from sidecar.services.ports import (
     Errand,
     Extensions,
     MeetingStore,
+    MeetingTx,
     OutboundMessage,
     PeopleStore,
     Person,
@@ -30,6 +38,7 @@ _FIRST_PAUSE = timedelta(seconds=5)  # doubled after each failure: the last try 
 _STALE = frozenset({"invitation", "reminder", "guest_invitation", "moved", "notice"})
 _WITH_CALENDAR = frozenset({"invitation", "guest_invitation", "moved", "cancelled"})
 _ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}
+_HANDED_OVER = "handed_over"  # in an errand's body: it went out, only its record is missing
 
 
 class MessageWords(Protocol):
@@ -85,7 +94,11 @@ class Messages:
         self._clock = clock
 
     def deliver(self, errand: Errand) -> bool:
-        """Send one due message. A failure is tried again with growing pauses, then given up and shown."""
+        """Send one due message. A failure is tried again with growing pauses, then given up and shown.
+
+        Raises AuditUnavailableError with nothing sent. What went out and could not be recorded is marked, so
+        that the next try only records it.
+        """
         now = self._clock()
         body = errand.body
         place = self._meetings.participant(ParticipantId(body["participant"]))
@@ -97,8 +110,12 @@ class Messages:
         try:
             if channel is None:
                 raise DeliveryFailedError("No plugin offers this channel.", retry=False)
-            channel.send(self._compose(errand, meeting, place))
-        except (DeliveryFailedError, NotFoundError) as error:
+            message = self._compose(errand, meeting, place)
+            if not body.get(_HANDED_OVER):
+                used = {"plugin": self._extensions.plugin_of(channel.name)}
+                self._acts.note(Act("plugin.used", "system", now, meeting.id, data=used))
+                channel.send(message)
+        except (DeliveryFailedError, NotFoundError, InvalidInputError) as error:
             self._failed(errand, place, error)
             return False
         kind = "invitation.sent" if body["template"] != "summary" else "summary.sent"
@@ -111,7 +128,11 @@ class Messages:
             {"template": body["template"], "channel": body["channel"]},
         )
         done = replace(errand, state="done", attempts=errand.attempts + 1, last_problem="")
-        self._acts.perform(act, effect=lambda tx: tx.save_errand(done))
+        try:
+            self._acts.perform(act, effect=lambda tx: tx.save_errand(done))
+        except AuditUnavailableError:
+            self._finish(replace(errand, body={**body, _HANDED_OVER: True}))
+            raise
         return True
 
     def send_code(self, place: Participant, *, channel: str, code: str) -> None:
@@ -127,6 +148,8 @@ class Messages:
         subject, text = self._words.subject_and_body(
             brand=meeting.brand, language=place.language, template="code", channel=channel, values=values
         )
+        used = {"plugin": self._extensions.plugin_of(found.name)}
+        self._acts.note(Act("plugin.used", "system", self._clock(), meeting.id, data=used))
         found.send(
             OutboundMessage(
                 message_id=f"{place.id}.code.{self._clock().timestamp():.0f}",
@@ -184,20 +207,43 @@ class Messages:
             values=self._values(meeting, place, person) | {"link": f"{self._brand(brand).url}/m/…"},
         )
 
-    def send_again(self, errand_id: str, *, channel: str = "") -> Errand:
-        """Put a delivery that was given up back in line, over another channel when one is named."""
+    def send_again(self, errand_id: str, *, channel: str = "", actor: str = "system") -> Errand:
+        """Put a delivery that was given up back in line, over another channel when one is named.
+
+        Raises ConflictError, InvalidInputError naming "channel", RefusedError where link and code would meet.
+        """
         errand = self._meetings.get_errand(errand_id)
-        if errand.state != "failed":
+        if errand.state != "failed" or "participant" not in errand.body:
             raise ConflictError("This delivery has not failed.")
-        body = dict(errand.body)
-        if channel and channel in self._extensions.channels():
-            place = self._meetings.participant(ParticipantId(body["participant"]))
-            if channel == place.code_channel:
-                raise ConflictError("Link and code may not go the same way.")
-            body["channel"] = channel
-        again = replace(errand, state="waiting", attempts=0, due_at=self._clock(), body=body)
-        self._finish(again)
-        return again
+        now = self._clock()
+        place = self._meetings.participant(ParticipantId(errand.body["participant"]))
+        way = channel or errand.body["channel"]
+        data = {"template": errand.body["template"], "channel": way}
+        if way not in self._extensions.channels():
+            raise InvalidInputError("No plugin offers this channel.", field="channel")
+        act = Act("invitation.again", actor, now, place.meeting, place.id, data)
+        if channel:
+            self._check_way(place, channel, act)
+        again = replace(errand, state="waiting", attempts=0, due_at=now, body={**errand.body, "channel": way})
+
+        def effect(tx: MeetingTx) -> Errand:
+            if way != place.link_channel and place.link_channel:
+                tx.save_participant(replace(place, link_channel=way))
+            tx.save_errand(again)
+            return again
+
+        return self._acts.perform(act, effect=effect)
+
+    def _check_way(self, place: Participant, channel: str, act: Act) -> None:
+        """A link that takes another way still may not meet its code (R060, R212)."""
+        person = self._people.get(place.person) if place.person else None
+        address = getattr(person, _ADDRESS.get(channel, ""), "") if person else ""
+        if not person or not address:
+            raise InvalidInputError("The person has no address on this channel.", field="channel")
+        if place.code_channel:
+            code_address = getattr(person, _ADDRESS[place.code_channel])
+            verdict = may_carry(address, code_address, link_channel=channel, code_channel=place.code_channel)
+            self._acts.require(act, verdict)
 
     def _compose(self, errand: Errand, meeting: Meeting, place: Participant) -> OutboundMessage:
         if place.person is None:
@@ -254,7 +300,7 @@ class Messages:
             "name": person.name,
         }
 
-    def _failed(self, errand: Errand, place: Participant, error: DeliveryFailedError | NotFoundError) -> None:
+    def _failed(self, errand: Errand, place: Participant, error: TillitError) -> None:
         attempts = errand.attempts + 1
         retry = bool(error.params.get("retry", False)) and attempts < _TRIES
         tried = replace(

@@ -4,6 +4,7 @@ The media side is told at once; what it could not be told stays an errand until 
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +36,7 @@ from sidecar.services.ports import (
 )
 
 _CHAT_SIGNS = 2000
+_TARGET = re.compile(r"[a-z]{1,20}:[a-z]{1,20}")
 _SURFACES = frozenset({"window", "browser", "monitor"})
 _NEEDS_END_TO_END = frozenset({"encryption:strict"})
 _MEDIA = frozenset({"audio", "video", "share"})
@@ -106,10 +108,16 @@ class Room:
         act = self._act("share.started", place, {"surface": surface})
         wanted = Permission.SHARE_SCREEN if surface == "monitor" else Permission.SHARE_WINDOW
         self._admission.check(place, wanted, act)
+        meeting = self._meetings.get(place.meeting)
         others = [p for p in self._meetings.participants(place.meeting) if p.sharing and p.id != place.id]
         if others:
             raise ConflictError("Somebody else is sharing. One window is shared at a time.")
-        self._save(act, replace(place, sharing=True))
+
+        def effect(tx: MeetingTx) -> None:
+            tx.save_meeting(meeting)  # unchanged, but of two who begin at once only one gets it saved
+            tx.save_participant(replace(place, sharing=True))
+
+        self._acts.perform(act, effect=effect)
 
     def stop_share(self, place: Participant) -> None:
         if place.sharing:
@@ -130,9 +138,12 @@ class Room:
             raise InvalidInputError("Sound, picture or share can be muted.", field="kind")
         act = self._act("mute.done", place, {"target": target.id, "media": kind})
         self._admission.check(place, Permission.MUTE_OTHERS, act)
-        self._acts.note(act)
-        meeting = self._meetings.get(place.meeting)
-        self._conference.mute(room=meeting.room, participant=target.id, kind=kind)
+        room = self._meetings.get(place.meeting).room
+        self._acts.perform(
+            act,
+            effect=lambda _tx: None,
+            before=lambda: self._conference.mute(room=room, participant=target.id, kind=kind),
+        )
 
     def expel(self, place: Participant, target_id: ParticipantId) -> None:
         """Put somebody out for good: the media is cut at once and no token is minted for them again."""
@@ -164,15 +175,17 @@ class Room:
 
     def raise_security(self, place: Participant, target: str) -> Meeting:
         """Turn the meeting's security up. Never down: that is refused and recorded (R025)."""
+        if not _TARGET.fullmatch(target):
+            raise InvalidInputError("There is no such thing to raise.", field="target")
         meeting = self._meetings.get(place.meeting)
-        act = self._act("security.raised", place, {"target": target[:40]})
+        act = self._act("security.raised", place, {"target": target})
         self._admission.check(place, Permission.RAISE_SECURITY, act)
         where = situation(self._policy, meeting, place)
         decision = may_raise(self._policy, where, target)
         if decision.allowed and target in _NEEDS_END_TO_END and not self._conference.end_to_end:
             decision = Decision(False, "bridge/no-end-to-end", "raise-not-offered")
         if decision.rule == "raise/cannot-lower":
-            self._acts.note(self._act("security.lowering_refused", place, {"target": target[:40]}))
+            self._acts.note(self._act("security.lowering_refused", place, {"target": target}))
         self._acts.require(act, decision)
         step = Raise(target=target, at=self._clock(), by=self._who(place))
         raised = replace(meeting, raises=(*meeting.raises, step))
@@ -235,8 +248,8 @@ class Room:
 
     def media_left(self, place: Participant, *, at: datetime, reason: str) -> None:
         """The bridge lost a participant. The place is kept for the type's bound."""
-        if place.state is not ParticipantState.IN_ROOM:
-            return
+        if place.state is not ParticipantState.IN_ROOM or reason == "replaced":
+            return  # replaced: the same person's newer media took its place
         kind = "participant.session_ended" if reason == "session-ended" else "participant.left"
         act = Act(kind, self._who(place), self._clock(), place.meeting, place.id, {"reason": reason[:40]})
         self._save(act, replace(place, state=ParticipantState.AWAY, left_at=at, sharing=False, hand=False))
@@ -246,7 +259,9 @@ class Room:
         body = errand.body
         try:
             if errand.kind == "bridge.expel":
-                self._conference.expel(room=body["room"], participant=body["participant"], reason=body["reason"])
+                place = self._meetings.participant(body["participant"])
+                if place.state is not ParticipantState.IN_ROOM:  # a late command must not cut who came back
+                    self._conference.expel(room=body["room"], participant=place.id, reason=body["reason"])
             elif errand.kind == "bridge.end":
                 self._conference.end(room=body["room"], reason=body["reason"])
             elif errand.kind == "bridge.permissions":
@@ -255,7 +270,7 @@ class Room:
                     self._conference.set_permissions(
                         room=body["room"],
                         participant=place.id,
-                        permissions=body["permissions"],
+                        permissions=self._permissions(place),  # as of now: an old command must not widen them
                         session_until=place.session_until,
                     )
             else:
@@ -267,14 +282,17 @@ class Room:
         self._meetings.write(lambda tx: tx.save_errand(replace(errand, state="done")))
         return True
 
+    def _permissions(self, place: Participant) -> list[str]:
+        meeting = self._meetings.get(place.meeting)
+        return sorted(permissions_for(self._policy, situation(self._policy, meeting, place)))
+
     def _permissions_command(self, meeting: Meeting, place: Participant) -> Errand:
-        permissions = permissions_for(self._policy, situation(self._policy, meeting, place))
         return Errand(
             id=new_id("e"),
             kind="bridge.permissions",
             meeting=meeting.id,
             due_at=self._clock(),
-            body={"room": meeting.room, "participant": place.id, "permissions": sorted(permissions)},
+            body={"room": meeting.room, "participant": place.id},
         )
 
     def _command(self, kind: str, place: Participant, reason: str) -> Errand:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NoReturn
 
 from sidecar.domain.errors import ConflictError
 from sidecar.domain.identity import StaffAssertion, Subject
@@ -90,6 +91,12 @@ class Staff:
         self._acts.require(act, verdict)
         self._acts.note(act)
         return now
+
+    def call_refused(self, staff: StaffMember, meeting: Meeting) -> NoReturn:
+        """Record that the identity service did not vouch for this call, and raise RefusedError."""
+        rule = staff_sign_in_for(self._policy, self._policy.type(meeting.type_ref), meeting.raises)
+        act = Act("staff.call_check", staff.id, self._clock(), meeting.id, data={"passed": False})
+        self._acts.refuse(act, Decision(False, rule.rule, "staff-key-missing"))
 
     def member(self, staff: StaffId) -> StaffMember:
         """Return a staff member as of the last sign-in. Raises NotFoundError."""

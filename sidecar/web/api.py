@@ -17,9 +17,9 @@ from sidecar.services.acts import Act
 from sidecar.services.booking import Booker, BookingRequest
 from sidecar.services.ports import Person
 from sidecar.web.access import access
-from sidecar.web.forms import json_body, text_of
+from sidecar.web.forms import json_body, minutes_of, only, text_of, time_of
 from sidecar.web.guard import api_caller, services
-from sidecar.web.openapi import document
+from sidecar.web.openapi import SCHEMAS, document
 from sidecar.web.room import guest_of
 
 api = Blueprint("api", __name__, url_prefix="/api")
@@ -82,12 +82,9 @@ def meeting_types() -> Response:
 def book() -> tuple[Response, int]:
     """Book for a named adviser and a customer of the register, or one described here."""
     product, caller = services(), api_caller()
-    body = json_body()
+    body = only(json_body(), _fields("Booking"))
     adviser = StaffId(text_of(body, "adviser", longest=60))
     member = product.staff.member(adviser)
-    minutes = body.get("minutes", 45)
-    if not isinstance(minutes, int) or isinstance(minutes, bool):
-        raise InvalidInputError("The length is a whole number of minutes.", field="minutes")
     guests = body.get("guests", [])
     if not isinstance(guests, list) or not all(isinstance(guest, dict) for guest in guests):
         raise InvalidInputError("The guests are a list of objects.", field="guests")
@@ -101,11 +98,11 @@ def book() -> tuple[Response, int]:
             customer=customer,
             adviser=adviser,
             purpose=text_of(body, "purpose", longest=400),
-            starts_at=_time(body, "starts_at"),
-            duration=timedelta(minutes=minutes),
+            starts_at=time_of(body, "starts_at"),
+            duration=minutes_of(body, "minutes", default=45),
             brand=brand,
-            language=product.people.get(customer).language,
-            guests=[guest_of(guest) for guest in guests],
+            language=customer.language,
+            guests=[guest_of(only(guest, _fields("Guest"), where="guests.")) for guest in guests],
             case=text_of(body, "case", longest=80, required=False),
         ),
         Booker(actor=caller.id, packages=member.packages),
@@ -147,7 +144,8 @@ def cancel(mid: str) -> tuple[str, int]:
 def add_guest(mid: str) -> tuple[Response, int]:
     product = services()
     found = product.meetings.get(MeetingId(mid))
-    place = product.booking.invite_guest(found, guest_of(json_body()), actor=api_caller().id)
+    guest = guest_of(only(json_body(), _fields("Guest")))
+    place = product.booking.invite_guest(found, guest, actor=api_caller().id)
     return jsonify(_place(place)), 201
 
 
@@ -229,14 +227,20 @@ def _place(place: Participant) -> dict[str, Any]:
     }
 
 
-def _customer(body: dict[str, Any]) -> PersonId:
+def _fields(schema: str) -> frozenset[str]:
+    """Return the fields the description names: what it does not name is refused."""
+    return frozenset(SCHEMAS[schema]["properties"])
+
+
+def _customer(body: dict[str, Any]) -> Person:
     """Return the customer: by id, or described with the personal number that the sign-in must match."""
     described = body.get("customer")
+    people = services().people
     if isinstance(described, str):
-        return PersonId(services().people.get(PersonId(described)).id)
+        return people.get(PersonId(described))
     if not isinstance(described, dict):
         raise InvalidInputError("Name the customer by id, or describe one.", field="customer")
-    people = services().people
+    only(described, _fields("Customer"), where="customer.")
     country = text_of(described, "country", longest=2, required=False) or "SE"
     subjects: tuple[Subject, ...] = ()
     number = text_of(described, "national_id", longest=40, required=False)
@@ -247,11 +251,11 @@ def _customer(body: dict[str, Any]) -> PersonId:
             raise InvalidInputError(str(error), field="customer.national_id") from error
     known = people.find_by_subject(subjects[0]) if subjects else None
     if known is not None:
-        return PersonId(known.id)
+        return known
     segment = text_of(described, "segment", longest=20, required=False) or "private"
     if segment not in ("private", "corporate"):
         raise InvalidInputError("A segment is private or corporate.", field="customer.segment")
-    person = Person(
+    return Person(
         id=new_id("per"),
         kind="customer",
         name=text_of(described, "name", longest=200),
@@ -264,19 +268,7 @@ def _customer(body: dict[str, Any]) -> PersonId:
         country=country,
         segment=segment,
     )
-    people.put(person)
-    return PersonId(person.id)
-
-
-def _time(body: dict[str, Any], name: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text_of(body, name, longest=40))
-    except ValueError as error:
-        raise InvalidInputError("This is not a time of RFC 3339.", field=name) from error
-    if moment.tzinfo is None:
-        raise InvalidInputError("A time needs its offset from UTC.", field=name)
-    return moment
 
 
 def _query_time(name: str, default: datetime) -> datetime:
-    return _time(dict(request.args), name) if name in request.args else default
+    return time_of(dict(request.args), name) if name in request.args else default

@@ -30,6 +30,7 @@ from sidecar.web.forms import json_body, text_of
 from sidecar.web.guard import client_ip, place, services, sessions, translator
 from sidecar.web.lobby_state import lobby_facts
 from sidecar.web.room_state import region_name, verified_label
+from sidecar.web.turns import takes_turns
 from sidecar.web.web_sessions import WebSession
 
 log = logging.getLogger("tillit.web")
@@ -64,7 +65,13 @@ def open_link(link: str) -> AnyResponse | str | tuple[str, int]:
     response = redirect(_next_step(here))
     if _DEVICE_COOKIE not in request.cookies:
         response.set_cookie(
-            _DEVICE_COOKIE, secrets.token_urlsafe(24), max_age=_DEVICE_S, httponly=True, samesite="Lax", path="/"
+            _DEVICE_COOKIE,
+            secrets.token_urlsafe(24),
+            max_age=_DEVICE_S,
+            httponly=True,
+            secure=product.settings.web.secure_cookies,
+            samesite="Lax",
+            path="/",
         )
     return response
 
@@ -98,7 +105,7 @@ def arrive(pid: str) -> str:
         capacity=here.capacity.value,
         methods=[_title(choice.name) for choice in product.arrival.choices(meeting, here)],
         bring=[],
-        others=others if here.capacity is not Capacity.OBSERVER else [],
+        others=others if here.capacity is not Capacity.OBSERVER and _is_identified(here) else [],
         privacy=_privacy(meeting, here),
         consent={
             "version": NOTICE_VERSION,
@@ -156,6 +163,7 @@ def consent(pid: str) -> Response:
 
 @customer.get("/v/<pid>/identify")
 @access("visitor")
+@takes_turns
 def identify(pid: str) -> AnyResponse | str:
     """Step 2: the ways the policy leaves to show who one is."""
     product, here, t = services(), place(), translator()
@@ -220,6 +228,7 @@ def identify(pid: str) -> AnyResponse | str:
 
 @customer.post("/v/<pid>/sign-in/start")
 @access("visitor")
+@takes_turns
 def start(pid: str) -> Response:
     product, here = services(), place()
     body = json_body()
@@ -238,18 +247,21 @@ def start(pid: str) -> Response:
 
 @customer.post("/v/<pid>/sign-in/poll")
 @access("visitor")
+@takes_turns
 def poll(pid: str) -> Response:
     return _advance(None)
 
 
 @customer.post("/v/<pid>/sign-in/submit")
 @access("visitor")
+@takes_turns
 def submit(pid: str) -> Response:
     return _advance({"code": text_of(json_body(), "code", longest=_CODE_LENGTH_LIMIT)})
 
 
 @customer.post("/v/<pid>/sign-in/cancel")
 @access("visitor")
+@takes_turns
 def cancel(pid: str) -> Response:
     here = place()
     session = sessions().visit()
@@ -341,7 +353,7 @@ def left(pid: str) -> AnyResponse | str:
         return _refused("denied", here)
     elif over:
         how = "ended"
-    elif rejoin_needs_check(here, bound=bound, now=now):
+    elif rejoin_needs_check(here, bound=bound, now=now) or (here.session_until and here.session_until <= now):
         how = "session_ended"
     return render_template(
         "customer/left.html",
@@ -548,11 +560,13 @@ def _purpose(meeting: Meeting) -> str:
 
 
 def _next_step(here: Participant) -> str:
-    session = sessions().visit()
-    proof = session.get("identified", {}).get(here.id)
-    if here.identified and proof == here.identified.at.isoformat():
-        return f"/v/{here.id}/lobby"
-    return f"/v/{here.id}/arrive"
+    return f"/v/{here.id}/lobby" if _is_identified(here) else f"/v/{here.id}/arrive"
+
+
+def _is_identified(here: Participant) -> bool:
+    """Say whether this browser has shown who it is: a link alone tells nobody who else is invited (R001)."""
+    proof = sessions().visit().get("identified", {}).get(here.id)
+    return here.identified is not None and proof == here.identified.at.isoformat()
 
 
 def _refused(reason: str, here: Participant | None) -> str:

@@ -20,8 +20,16 @@ _KEPT = 2000
 class Feed:
     """Tells open pages what was announced, by whichever process."""
 
-    def __init__(self, meetings: MeetingStore) -> None:
+    def __init__(
+        self,
+        meetings: MeetingStore,
+        *,
+        heartbeat_s: float = _HEARTBEAT_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._meetings = meetings
+        self._heartbeat_s = heartbeat_s
+        self._monotonic = monotonic
         self._news = threading.Condition()
         self._recent: list[tuple[int, Announcement]] = []
         self._listeners = 0
@@ -32,23 +40,29 @@ class Feed:
         """Yield an empty list at once, then what is announced and wanted; empty again at each heartbeat.
 
         Nothing announced after the first yield is missed, so a reader takes its picture of the state then.
+        Ends by itself for a listener that fell so far behind that something would be.
         """
         with self._news:
-            self._listeners += 1
             if not self._running:
                 self._start()
+            self._listeners += 1
             seen = self._last
         try:
             yield []
+            spoke = self._monotonic()
             while True:
                 with self._news:
-                    if self._last == seen:
-                        self._news.wait(timeout=_HEARTBEAT_S)
+                    silence = spoke + self._heartbeat_s - self._monotonic()
+                    if self._last == seen and silence > 0:
+                        self._news.wait(timeout=silence)
+                    if self._recent and self._recent[0][0] > seen + 1:
+                        return  # too far behind to know what was missed: the page connects anew
                     fresh = [told for number, told in self._recent if number > seen]
                     seen = self._last
                 found = [told for told in fresh if wanted(told)]
-                if found or not fresh:
+                if found or self._monotonic() >= spoke + self._heartbeat_s:
                     yield found
+                    spoke = self._monotonic()
         finally:
             with self._news:
                 self._listeners -= 1
@@ -64,8 +78,9 @@ class Feed:
             time.sleep(_LOOK_S)
             try:
                 told = self._meetings.announcements_after(self._last)
-            except TillitError as error:
-                log.warning("feed cannot read", extra={"problem": error.slug})
+            except Exception as error:  # this thread's outermost loop: without it every page would fall silent
+                slug = error.slug if isinstance(error, TillitError) else TillitError.slug
+                log.warning("feed cannot read", extra={"problem": slug}, exc_info=error)
                 continue
             with self._news:
                 if told:

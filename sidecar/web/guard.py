@@ -5,7 +5,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 
 from sidecar.adapters.i18n import Translator, negotiate_language
 from sidecar.bootstrap import Services
@@ -15,6 +15,7 @@ from sidecar.domain.meetings import Participant, ParticipantState
 from sidecar.services.staff import StaffMember
 from sidecar.web.access import caller_of
 from sidecar.web.feed import Feed
+from sidecar.web.turns import Turns, is_marked
 from sidecar.web.web_sessions import WebSession, WebSessions
 
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -62,8 +63,10 @@ def translator() -> Translator:
 
 def install(app: Flask) -> None:
     """Run the guard before every request and the session saver after it."""
+    app.extensions["tillit_turns"] = Turns()
     app.before_request(_before)
-    app.after_request(lambda response: sessions().save(response))
+    app.after_request(_save_sessions)
+    app.teardown_request(_end_turn)
 
 
 def place() -> Participant:
@@ -88,12 +91,28 @@ def client_ip() -> str:
     return str(ipaddress.ip_address(address))
 
 
+def _save_sessions(response: Response) -> Response:
+    try:
+        return sessions().save(response)
+    except TillitError as error:  # an answer that promises a session which was not kept would be untrue
+        return current_app.make_response(current_app.handle_user_exception(error))
+
+
+def _end_turn(_error: BaseException | None) -> None:
+    place = g.pop("turn", None)
+    if place is not None:
+        current_app.extensions["tillit_turns"].give_back(place)
+
+
 def _before() -> None:
     if request.endpoint is None:
         _speak(None)
         return  # no such route: the 404 handler answers
     caller = caller_of(current_app._get_current_object(), request.endpoint)  # type: ignore[attr-defined]
     arguments: dict[str, Any] = request.view_args or {}
+    if is_marked(current_app.view_functions.get(request.endpoint)):
+        current_app.extensions["tillit_turns"].take(arguments["pid"])
+        g.turn = arguments["pid"]
     if caller in ("visitor", "occupant"):
         g.place = _place(ParticipantId(arguments["pid"]))
     _speak(getattr(g, "place", None))

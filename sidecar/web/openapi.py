@@ -16,7 +16,7 @@ def _object(required: list[str], properties: dict[str, Any], **more: Any) -> dic
     } | more
 
 
-_SCHEMAS: dict[str, Any] = {
+SCHEMAS: dict[str, Any] = {
     "Problem": {
         "type": "object",
         "description": "RFC 9457. `type` ends in the problem's name, explained at that address.",
@@ -153,7 +153,7 @@ def document(server: str) -> dict[str, Any]:
         "security": [{"systemKey": []}],
         "paths": _paths(),
         "components": {
-            "schemas": _SCHEMAS,
+            "schemas": SCHEMAS,
             "securitySchemes": {"systemKey": {"type": "http", "scheme": "bearer"}},
         },
     }

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, stream_with_context
 from werkzeug.wrappers import Response as AnyResponse
 
-from sidecar.domain.errors import InvalidInputError
+from sidecar.domain.errors import InvalidInputError, RefusedError
 from sidecar.domain.ids import ParticipantId
 from sidecar.domain.meetings import FINAL_STATES, INSIDE, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity
@@ -32,8 +32,10 @@ def page(pid: str) -> AnyResponse | str:
     meeting = services().meetings.get(here.meeting)
     if meeting.state in FINAL_STATES or here.state is ParticipantState.EXPELLED:
         return redirect(f"/v/{pid}/left")
-    if here.state not in INSIDE:
-        return redirect(f"/v/{pid}/lobby" if not here.is_staff else f"/desk/meetings/{meeting.id}")
+    if not services().admission.is_inside(meeting, here):
+        if here.is_staff:
+            return redirect(f"/desk/meetings/{meeting.id}")
+        return redirect(f"/v/{pid}/left" if here.state in INSIDE else f"/v/{pid}/lobby")
     t = translator()
     return render_template(
         "room.html",
@@ -76,9 +78,12 @@ def join(pid: str) -> Response:
 
 
 @room.get("/events")
-@access("visitor")
+@access("occupant")
 def events(pid: str) -> Response:
-    """Stream this person's picture of lobby or room, again after each change."""
+    """Stream this person's picture of lobby or room, again after each change.
+
+    It ends where the person is out for good, or showed who they are anew, in this browser or in another.
+    """
     here, t, product = place(), translator(), services()
 
     def picture() -> tuple[str, Any]:
@@ -86,8 +91,12 @@ def events(pid: str) -> Response:
         meeting = product.meetings.get(now.meeting)
         if meeting.state in FINAL_STATES or now.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
             return event("go", {"url": f"/v/{pid}/left"}), None
-        if now.state in INSIDE:
+        if now.identified != here.identified:
+            return event("go", {"url": f"/v/{pid}/identify"}), None
+        if product.admission.is_inside(meeting, now):
             return event("state", room_state(product, now, t)), now
+        if now.state in INSIDE:
+            return event("go", {"url": f"/v/{pid}/left"}), None
         return event("state", lobby_view(t, **lobby_facts(product, now))), now
 
     def stream() -> Iterator[str]:
@@ -119,7 +128,11 @@ def events(pid: str) -> Response:
 @room.get("/room/state")
 @access("occupant")
 def state(pid: str) -> Response:
-    return jsonify(room_state(services(), place(), translator()))
+    """Answer this person's picture of the room. Who waits outside has none."""
+    here = place()
+    if not services().admission.is_inside(services().meetings.get(here.meeting), here):
+        raise RefusedError("Only for who was let in.", rule="default/admitted-first", sentence="not-admitted")
+    return jsonify(room_state(services(), here, translator()))
 
 
 @room.post("/room/leave")
@@ -139,7 +152,10 @@ def chat(pid: str) -> Response:
 @room.post("/room/hand")
 @access("occupant")
 def hand(pid: str) -> Response:
-    services().room.hand(place(), raised=bool(json_body().get("raised")))
+    raised = json_body().get("raised")
+    if not isinstance(raised, bool):
+        raise InvalidInputError("A hand is raised (true) or not (false).", field="raised")
+    services().room.hand(place(), raised=raised)
     return jsonify({})
 
 
@@ -147,7 +163,10 @@ def hand(pid: str) -> Response:
 @access("occupant")
 def share(pid: str) -> Response:
     body = json_body()
-    if body.get("action") == "stop":
+    action = text_of(body, "action", longest=10)
+    if action not in ("start", "stop"):
+        raise InvalidInputError("Sharing starts or stops.", field="action")
+    if action == "stop":
         services().room.stop_share(place())
     else:
         services().room.start_share(place(), text_of(body, "surface", longest=20))

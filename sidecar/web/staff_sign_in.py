@@ -41,7 +41,13 @@ def callback() -> AnyResponse:
     if not flow or not hmac.compare_digest(sent.encode(), str(flow["state"].get("state", "")).encode()):
         raise StaffSignInError("This sign-in was not begun in this browser, or it is over.")
     product = services()
-    assertion = _provider().complete(query=request.args.to_dict(), state=flow["state"], now=product.clock())
+    try:
+        assertion = _provider().complete(query=request.args.to_dict(), state=flow["state"], now=product.clock())
+    except StaffSignInError:
+        if flow["purpose"] == "call" and session.get("staff"):
+            meeting = product.meetings.get(MeetingId(flow["meeting"]))
+            product.staff.call_refused(product.staff.member(session["staff"]), meeting)
+        raise
     if flow["purpose"] == "desk":
         member = product.staff.signed_in(assertion, language="sv")
         session.rotate()
@@ -88,4 +94,5 @@ def _provider() -> StaffSignIn:
 
 
 def _is_ours(url: str) -> bool:
-    return url.startswith("/") and not url.startswith(("//", "/\\"))
+    # A tab or line break inside is taken out on the way, and "/<tab>/elsewhere" becomes another site's address.
+    return url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()

@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Response, g, request
 
+from sidecar.domain.clock import from_text, to_text
 from sidecar.domain.errors import TillitError
 from sidecar.services.ports import SessionStore
 
@@ -26,11 +27,15 @@ class CsrfError(TillitError):
 
 @dataclass
 class WebSession:
-    """One browser's session. `body` is saved at the end of the request when `changed` is set."""
+    """One browser's session. `body` is saved at the end of the request when `changed` is set.
+
+    stored: the store knew it when the request began.
+    """
 
     id: str
     body: dict[str, Any]
     cookie: str
+    stored: bool = False
     changed: bool = False
     dropped: bool = False
     old_ids: list[str] = field(default_factory=list)
@@ -51,10 +56,14 @@ class WebSession:
             self.changed = True
 
     def rotate(self) -> None:
-        """Take a new id: whoever learned the old one before the sign-in gains nothing (session fixation)."""
+        """Take a new id: whoever learned the old one before the sign-in gains nothing (session fixation).
+
+        A browser that has identified before keeps its csrf value, so that a page it has open goes on working.
+        """
         self.old_ids.append(self.id)
         self.id = secrets.token_urlsafe(_ID_BYTES)
-        self.body["csrf"] = secrets.token_urlsafe(24)
+        if not self.body.get("identified"):
+            self.body["csrf"] = secrets.token_urlsafe(24)
         self.changed = True
 
     def drop(self) -> None:
@@ -88,24 +97,36 @@ class WebSessions:
         """Store what changed and set the cookies."""
         loaded: dict[str, WebSession] = getattr(g, "web_sessions", {})
         for name, session in loaded.items():
-            for old in session.old_ids:
-                self._store.drop(old)
             if session.dropped:
-                self._store.drop(session.id)
+                for each in (session.id, *session.old_ids):
+                    self._store.drop(each)
                 response.delete_cookie(name, path="/")
-            elif session.changed:
-                ttl = self._ttl[name]
-                self._store.put(session.id, session.body, expires_at=self._clock() + ttl)
+            elif session.changed and self._keep(session) and not (session.stored and not session.old_ids):
                 response.set_cookie(
                     name,
                     session.id,
-                    max_age=int(ttl.total_seconds()),
+                    max_age=int(self._ttl[name].total_seconds()),
                     httponly=True,
                     secure=self._secure,
                     samesite="Lax",  # Strict would lose the session on the way back from an eID app
                     path="/",
                 )
         return response
+
+    def _keep(self, session: WebSession) -> bool:
+        """Store a session. False where another request ended it, or gave it a new id, while this one ran.
+
+        Stored anyway, a session that was signed out would be back, and a sign-in that just completed lost.
+        """
+        if session.stored and not session.old_ids:
+            # Its end stays where it was: a session lasts so long at most, however busy the browser is.
+            return self._store.update(session.id, session.body, expires_at=from_text(session["until"]))
+        expires_at = self._clock() + self._ttl[session.cookie]
+        session.body["until"] = to_text(expires_at)
+        if session.old_ids and not self._store.drop(session.old_ids[0]) and session.stored:
+            return False
+        self._store.put(session.id, session.body, expires_at=expires_at)
+        return True
 
     def check_csrf(self, session: WebSession) -> None:
         """Raise CsrfError unless the request carries this session's value, in the header or in the form."""
@@ -119,7 +140,8 @@ class WebSessions:
         if name not in loaded:
             sent = request.cookies.get(name, "")
             body = self._store.get(sent, now=self._clock()) if 20 < len(sent) < 100 else None
+            stored = body is not None
             if body is None:
                 sent, body = secrets.token_urlsafe(_ID_BYTES), {"csrf": secrets.token_urlsafe(24)}
-            loaded[name] = WebSession(sent, body, name)
+            loaded[name] = WebSession(sent, body, name, stored)
         return loaded[name]

@@ -174,7 +174,7 @@ def settled(page: Page, width: int, height: int) -> None:
 
 
 def picture(page: Page, name: str, tmp_path: Path) -> None:
-    folder = Path(os.environ.get("TILLIT_SCREENSHOTS", tmp_path))
+    folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / f"room-{name}.png")
 

@@ -21,9 +21,9 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from werkzeug.serving import make_server
 
 import sidecar.web
+from sidecar.adapters.i18n import Translator, available_languages, language_menu
 from sidecar.domain.branding import Brand, brand_css
 from sidecar.web.customer_views import lobby_view, notice, refused_view
-from sidecar.adapters.i18n import Translator, available_languages, language_menu
 
 pytestmark = pytest.mark.e2e
 
@@ -376,7 +376,7 @@ def wider_than_screen(page: Page) -> list[str]:
 @pytest.mark.requirement("R016", "R054", "R056")
 @pytest.mark.parametrize("name", NAMES)
 def test_page_is_accessible_and_never_wider_than_the_screen(name: str, page: Page, tmp_path: Path) -> None:
-    pictures = Path(os.environ.get("TILLIT_PICTURES", tmp_path))
+    pictures = Path(os.environ.get("SCREENSHOTS", tmp_path))
     for theme, width, height in (("light", 1280, 800), ("dark", 390, 844), ("light", 390, 844)):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a literal
         page.set_viewport_size({"width": width, "height": height})
@@ -571,7 +571,7 @@ def test_phone_is_offered_the_app_first_and_the_qr_code_second(browser: Browser,
     expect(phone.get_by_role("button", name="Öppna BankID")).to_be_visible()
     expect(phone.locator("[data-qr]")).to_be_hidden()
     assert desk.posted == []
-    phone.screenshot(path=Path(os.environ.get("TILLIT_PICTURES", "/tmp")) / "identify-phone.png", full_page=True)
+    phone.screenshot(path=Path(os.environ.get("SCREENSHOTS", "/tmp")) / "identify-phone.png", full_page=True)
     phone.get_by_role("button", name="Visa QR-kod i stället").click()
     expect(phone.locator("[data-qr] path")).to_be_visible()
     assert findings(phone) == []

@@ -33,7 +33,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def held(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Story, Path]]:
-    pictures = Path(os.environ.get("TILLIT_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    pictures = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     pictures.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, browser_of(playwright) as browser:
         story = Story(world, browser, pictures=pictures, told=lambda step: None)

@@ -6,7 +6,16 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.bridge.testing import ALL_MEDIA, BadNetwork, Client, eventually, grant, recorded_events, running_bridge
+from sidecar.bridge.testing import (
+    ALL_MEDIA,
+    BadNetwork,
+    Client,
+    NoiseTrack,
+    eventually,
+    grant,
+    recorded_events,
+    running_bridge,
+)
 from sidecar.domain import clock
 
 
@@ -132,7 +141,7 @@ def test_a_session_is_over_at_its_end_without_anybody_asking() -> None:
             await eventually(lambda: "kitchen" not in bridge.rooms)
             assert timedelta(0) <= clock.utc_now() - ends_at < timedelta(seconds=2)
             assert [e["kind"] for e in events][-2:] == ["session.ended", "media.left"]
-            await eventually(lambda: maja.last("removed")["reason"] == "session_ended")
+            await eventually(lambda: maja.last("removed").get("reason") == "session_ended")
 
     run(story())
 
@@ -259,7 +268,9 @@ def test_a_client_that_changes_network_is_followed() -> None:
 
             await eventually(lambda: peer.address is not old)
             seen = maja.frames("video"), elin.frames("video")
-            await eventually(lambda: maja.frames("video") > seen[0] + 5 and elin.frames("video") > seen[1] + 5)
+            await eventually(
+                lambda: maja.frames("video") > seen[0] + 5 and elin.frames("video") > seen[1] + 5, within_s=30
+            )
             network.close()
 
     run(story())
@@ -362,7 +373,8 @@ def test_another_certificate_than_the_offered_one_gets_no_media() -> None:
 @pytest.mark.requirement("R146", "R147")
 def test_a_very_narrow_way_keeps_the_sound_and_gives_up_the_picture() -> None:
     async def story() -> None:
-        async with running_bridge() as bridge, Client() as maja, Client() as elin:
+        camera = NoiseTrack()
+        async with running_bridge() as bridge, Client(camera=camera) as maja, Client(camera=False) as elin:
             network = BadNetwork(bridge)
             await maja.join(bridge, "kitchen", grant("p_maja"))
             await elin.join(bridge, "kitchen", grant("p_elin"), through=network)
@@ -377,7 +389,6 @@ def test_a_very_narrow_way_keeps_the_sound_and_gives_up_the_picture() -> None:
 
             network.bits_per_second = 0
             seen = elin.frames("video")
-            await eventually(lambda: elin.frames("video") > seen + 10, within_s=25)
-            assert elin.last("slots")["video"]
+            await eventually(lambda: elin.frames("video") > seen + 10 and elin.last("slots")["video"], within_s=25)
 
     run(story())

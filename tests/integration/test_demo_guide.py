@@ -282,7 +282,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def keep_picture(tmp_path: Path) -> Callable[[Any, str], None]:
     """Takes a picture of a page, kept where script/test says."""
-    folder = Path(os.environ.get("TILLIT_SCREENSHOTS") or tmp_path)
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
     return lambda page, name: page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sidecar.web.customer_views import LONG_WAIT, REASONS, lobby_view, notice, refused_view
 from sidecar.adapters.i18n import Translator, available_languages
+from sidecar.web.customer_views import LONG_WAIT, REASONS, lobby_view, notice, refused_view
 
 STARTS = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
 SV = Translator("sv", strict=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from markupsafe import Markup
 
-from sidecar.domain.errors import ConfigurationError
 from sidecar.adapters.i18n import (
     Catalogue,
     MissingTextError,
@@ -19,6 +18,7 @@ from sidecar.adapters.i18n import (
     negotiate_language,
     own_catalogue,
 )
+from sidecar.domain.errors import ConfigurationError
 
 NOON = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)  # 14.00 in Stockholm
 CUSTOMER_AREAS = {"common", "customer", "arrive", "identify", "lobby", "refused", "call", "messages"}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sidecar.adapters.i18n import available_languages, own_catalogue
 from sidecar.domain.errors import InvalidInputError
 from sidecar.domain.message_templates import (
     LINK_CONTEXT,
@@ -19,7 +20,6 @@ from sidecar.domain.message_templates import (
     render,
     text_keys,
 )
-from sidecar.adapters.i18n import available_languages, own_catalogue
 
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "inbox")
 SUBJECT = "{bank}: videomöte {date} kl. {time}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sidecar.domain.errors import StoreUnavailableError, TillitError
+from sidecar.domain.errors import StoreUnavailableError
 
 T = TypeVar("T")
 Row = sqlite3.Row
@@ -92,17 +92,21 @@ class Database:
             if self._writer is None:
                 self._writer = self._connect(busy_s=0.0, check_same_thread=False)
             connection = self._writer
-            _begin(connection)
+            _patiently(connection, "BEGIN IMMEDIATE")
             try:
                 for pending in batch:
                     self._run_one(connection, pending)
                 connection.execute("COMMIT")
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # a full disk has rolled back by itself
+                    connection.execute("ROLLBACK")
                 raise
-        except sqlite3.Error as error:
+        except BaseException as error:
+            # Nothing of the batch is on disk, so nobody in it may be told that it is.
             for pending in batch:
                 pending.error = StoreUnavailableError(f"{self._path.name}: {error}")
+            if not isinstance(error, sqlite3.Error | StoreUnavailableError):
+                raise
         finally:
             for pending in batch:
                 pending.done = True
@@ -115,7 +119,7 @@ class Database:
             connection.execute("RELEASE act")
         except sqlite3.OperationalError:
             raise  # disk full, locked, read-only: nothing in this batch is certain
-        except (TillitError, ValueError, sqlite3.IntegrityError, LookupError) as error:
+        except Exception as error:  # an effect's own failure: raised to its own caller, and the others go on
             connection.execute("ROLLBACK TO act")
             connection.execute("RELEASE act")
             pending.error = error
@@ -134,7 +138,7 @@ class Database:
             self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=check_same_thread
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA journal_mode = WAL")
+        _patiently(connection, "PRAGMA journal_mode = WAL")  # SQLite does not wait here when others start too
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}")
@@ -154,15 +158,15 @@ class Database:
             raise StoreUnavailableError(f"{self._path.name}: {error}") from error
 
 
-def _begin(connection: sqlite3.Connection) -> None:
-    """Take the database's write lock. Raises sqlite3.OperationalError when others keep it too long.
+def _patiently(connection: sqlite3.Connection, sql: str) -> None:
+    """Run what needs the database's lock. Raises sqlite3.OperationalError when others keep it too long.
 
     SQLite's own waiting sleeps longer from look to look, up to 100 ms, while a commit takes a fraction of one.
     """
     until = time.monotonic() + _BUSY_S
     while True:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(sql)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise

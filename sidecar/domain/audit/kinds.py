@@ -16,6 +16,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "meeting.missed": "Nobody, or not enough people, came.",
         "invitation.sent": "An invitation or reminder went out over one channel.",
         "invitation.failed": "An invitation could not be delivered.",
+        "invitation.again": "A delivery that had been given up was put back in line.",
         "invitation.opened": "The link of an invitation was opened.",
         "consent.given": "A person accepted one version of the text about personal data.",
         "consent.declined": "A person declined the text about personal data and went no further.",

@@ -21,7 +21,9 @@
  * @property {(question: Question) => Promise<boolean>} ask asks once, with the focus on staying
  */
 
+import { ask as request, Problem } from "../api.js";
 import { byId, one, write } from "./dom.js";
+import { Notices } from "./notices.js";
 
 /**
  * The one question box. A second question while it is open is answered no: never a box on a box.
@@ -45,3 +47,47 @@ export function asker() {
     return new Promise((resolve) => box.addEventListener("close", () => resolve(box.returnValue === "go"), { once: true }));
   };
 }
+
+/**
+ * @param {object} page
+ * @param {import("./texts.js").Say} page.t
+ * @param {string} page.language
+ * @param {string} page.base the address every act begins with
+ * @param {AbortSignal} page.signal ends with the page
+ * @param {import("./lines.js").Lines} page.lines
+ * @param {() => import("./state.js").Room} page.room
+ * @returns {Hub}
+ */
+export function makeHub({ t, language, base, signal, lines, room }) {
+  const notices = new Notices({
+    polite: into("announce"), urgent: into("alarm"), now: () => performance.now(), later: (act, delay) => void setTimeout(act, delay),
+  });
+  /** @type {Hub} */
+  const hub = {
+    t, language, room,
+    ask: asker(),
+    say: (sentence) => notices.say(sentence),
+    alarm: (sentence) => notices.alarm(sentence),
+    answer(sentence, { urgent = false } = {}) {
+      lines.show("answer", sentence);
+      if (urgent) notices.alarm(sentence);
+      else notices.say(sentence, { again: true });
+    },
+    async act(path, body = {}) {
+      try {
+        return (await request(`${base}/room/${path}`, { method: "POST", body, signal })) ?? {};
+      } catch (error) {
+        if (error instanceof Problem) hub.answer(error.sentence);
+        return null;
+      }
+    },
+  };
+  return hub;
+}
+
+/** Write into a live region; an unchanged text is not read again, so it is emptied first. @param {string} id */
+const into = (id) => (/** @type {string} */ sentence) => {
+  const region = byId(id);
+  region.textContent = "";
+  setTimeout(() => { region.textContent = sentence; }, 30);
+};

@@ -19,6 +19,39 @@ export function command({ key, shiftKey, ctrlKey, altKey, metaKey }, { inField, 
   return single && !inField ? SINGLE[key] ?? null : null;
 }
 
+/**
+ * @typedef {object} Acts
+ * @property {() => boolean} single single keys are switched on
+ * @property {() => void} close
+ * @property {() => void} menu
+ * @property {() => void} keys
+ * @property {(name: "camera" | "microphone" | "share" | "documents") => void} press
+ * @property {() => {area: HTMLElement, focus: () => void}[]} areas what F6 goes round
+ */
+
+/** Listen to the whole page. @param {Acts} acts */
+export function shortcuts(acts) {
+  addEventListener("keydown", (event) => {
+    const asked = command(event, { inField: isField(event.target), single: acts.single(), boxOpen: document.querySelector("dialog[open]") !== null });
+    if (asked === null) return;
+    if (asked === "close") {
+      acts.close();
+      return;
+    }
+    event.preventDefault();
+    if (asked === "cycle" || asked === "cycle-back") cycle(acts.areas(), asked === "cycle-back");
+    else if (asked === "menu" || asked === "keys") acts[asked]();
+    else acts.press(asked);
+  });
+}
+
+/** Stage, panel, buttons, and round again. @param {{area: HTMLElement, focus: () => void}[]} areas @param {boolean} back */
+function cycle(areas, back) {
+  const at = areas.findIndex(({ area }) => area.contains(document.activeElement));
+  const to = at < 0 ? (back ? areas.length - 1 : 0) : (at + (back ? -1 : 1) + areas.length) % areas.length;
+  areas[to].focus();
+}
+
 /** True where typing means writing. @param {EventTarget | null} target */
 export const isField = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 

@@ -1,21 +1,21 @@
 // @ts-check
 // The meeting room: puts the parts together, and hands each of them what it needs to know.
 
-import { ask as request, pageSignal, Problem } from "../api.js";
-import { listen, ours } from "../live.js";
+import { ask as request, pageSignal } from "../api.js";
+import { listen } from "../live.js";
 import { changes, newAlerts } from "./changes.js";
 import { Chat } from "./chat.js";
-import { clock, minutesIn, pageTitle, untilSoon } from "./clock.js";
 import { Devices } from "./devices.js";
 import { byId, one, write } from "./dom.js";
+import { Exit } from "./exit.js";
 import { Guests } from "./guests.js";
-import { asker } from "./hub.js";
-import { command, holdToSpeak, isField } from "./keyboard.js";
+import { Header } from "./header.js";
+import { makeHub } from "./hub.js";
+import { holdToSpeak, shortcuts } from "./keyboard.js";
 import { Lines } from "./lines.js";
 import { Connection } from "./media.js";
 import { remember, remembered } from "./memory.js";
 import { Menu } from "./menu.js";
-import { Notices } from "./notices.js";
 import { Panels } from "./panels.js";
 import { People } from "./people.js";
 import { stayLit, watchLooks } from "./presence.js";
@@ -31,11 +31,8 @@ import { Stage } from "./tiles.js";
 import { Toolbar } from "./toolbar.js";
 import { Voices } from "./voices.js";
 
-/** Milliseconds between two readings of what arrived, and of the clock. */
+/** Milliseconds between two readings of what arrived. */
 const MEASURE = 1000;
-const CLOCK = 10_000;
-/** Milliseconds the server has to lead on from a meeting that is over, before the page goes by itself. */
-const LEAD = 4000;
 
 const root = byId("room");
 const base = `/v/${root.dataset.pid}`;
@@ -59,7 +56,6 @@ let speaker = null;
 let level = "good";
 /** @type {"joining" | "connected" | "reconnecting"} */
 let link = "joining";
-let over = "";
 let roles = remembered().roles ?? false;
 let single = remembered().keys ?? false;
 let hideSelf = false;
@@ -69,41 +65,8 @@ let mutedAt = -Infinity;
 let drawing = false;
 const floor = new Floor();
 
-// What is said ------------------------------------------------------------------------------------
-
-const put = (/** @type {string} */ id) => (/** @type {string} */ sentence) => {
-  const region = byId(id);
-  // An unchanged text is not read again, so it is emptied first.
-  region.textContent = "";
-  setTimeout(() => { region.textContent = sentence; }, 30);
-};
-const notices = new Notices({
-  polite: put("announce"), urgent: put("alarm"), now: () => performance.now(), later: (act, delay) => void setTimeout(act, delay),
-});
 const lines = new Lines();
-
-/** @type {import("./hub.js").Hub} */
-const hub = {
-  t,
-  language,
-  room: () => room,
-  say: (sentence) => notices.say(sentence),
-  alarm: (sentence) => notices.alarm(sentence),
-  ask: asker(),
-  answer(sentence, { urgent = false } = {}) {
-    lines.show("answer", sentence);
-    if (urgent) notices.alarm(sentence);
-    else notices.say(sentence, { again: true });
-  },
-  async act(path, body = {}) {
-    try {
-      return (await request(`${base}/room/${path}`, { method: "POST", body, signal })) ?? {};
-    } catch (error) {
-      if (error instanceof Problem) hub.answer(error.sentence);
-      return null;
-    }
-  },
-};
+const hub = makeHub({ t, language, base, signal, lines, room: () => room });
 
 // The parts ---------------------------------------------------------------------------------------
 
@@ -124,7 +87,7 @@ const connection = new Connection({
   token: async (run) => (await request(`${base}/room/token`, { method: "POST", body: {}, signal: run })).token,
   join: async (token, sdp, run) => (await request(`${base}/room/join`, { method: "POST", body: { token, sdp }, signal: run })).sdp,
   state: linked,
-  refused: (problem) => end(problem.sentence),
+  refused: (problem) => exit.end(problem.sentence),
   tracks(found) {
     tracks = found;
     slots = new Map();
@@ -170,7 +133,7 @@ const toolbar = new Toolbar(hub, {
 const menu = new Menu(hub, (id, opener) => {
   if (id === "hand") void hub.act("hand", { raised: !room.people.find((person) => person.id === room.me.id)?.hand });
   else if (id === "record") void hub.act("record");
-  else if (id === "end") void endForAll();
+  else if (id === "end") void exit.endForAll();
   else if (id === "roles") {
     roles = !roles;
     remember({ roles });
@@ -178,22 +141,24 @@ const menu = new Menu(hub, (id, opener) => {
   } else panels.toggle(id, opener);
 });
 new Guests(hub);
+const exit = new Exit(hub, { url: root.dataset.leave ?? `${base}/left`, quiet, changed: draw });
+const header = new Header(hub, () => exit.over !== "");
 
 // What the bridge says ----------------------------------------------------------------------------
 
 /** @param {"joining" | "connected" | "reconnecting"} state */
 function linked(state) {
-  if (over) return;
+  if (exit.over) return;
   const before = link;
   link = state;
   if (state === "connected") {
-    notices.say(t(before === "reconnecting" ? "reconnected" : "joined"));
+    hub.say(t(before === "reconnecting" ? "reconnected" : "joined"));
     tellMedia();
     want();
   } else {
     slots = new Map();
     speaker = null;
-    if (state === "reconnecting" && before !== "reconnecting") notices.alarm(t("reconnecting"));
+    if (state === "reconnecting" && before !== "reconnecting") hub.alarm(t("reconnecting"));
   }
   draw();
 }
@@ -221,7 +186,7 @@ const REMOVED = ["expelled", "ended", "session_ended", "replaced"];
 
 /** @param {string} reason */
 function removed(reason) {
-  if (!BROKEN.includes(reason)) end(t(`removed.${REMOVED.includes(reason) ? reason : "expelled"}`), { stay: reason === "replaced" });
+  if (!BROKEN.includes(reason)) exit.end(t(`removed.${REMOVED.includes(reason) ? reason : "expelled"}`), { stay: reason === "replaced" });
 }
 
 /** Follow the network up and down; sound is never touched. @param {import("./quality.js").Level} now */
@@ -230,7 +195,7 @@ function fit(now) {
   level = now;
   void connection.setLevel(now);
   lines.show("quality", now === "good" ? null : t(`quality.${now}`), t(now === "weak" ? "quality.weak_rest" : "quality.sound_only_rest"));
-  if (sentence) notices.say(now === "weak" && sentence === "quality.weak" ? `${t(sentence)} ${t("quality.weak_rest")}` : t(sentence));
+  if (sentence) hub.say(now === "weak" && sentence === "quality.weak" ? `${t(sentence)} ${t("quality.weak_rest")}` : t(sentence));
   tellMedia();
 }
 
@@ -247,29 +212,13 @@ async function silence(kind) {
   hub.answer(t(`muted.${kind}`), { urgent: true });
 }
 
-/** The meeting is over for this page. @param {string} sentence @param {{stay?: boolean}} [options] stay: nowhere to go on to */
-function end(sentence, { stay = false } = {}) {
-  if (over) return;
-  over = sentence;
-  quiet();
-  notices.alarm(sentence);
-  draw();
-  if (!stay) setTimeout(() => go(root.dataset.leave ?? `${base}/left`), LEAD);
-}
-
+/** Let go of everything that is sent and heard. */
 function quiet() {
   connection.stop();
   devices.stop();
   voices.stop();
   void share.stop();
   slots = new Map();
-}
-
-/** @param {string} url */
-function go(url) {
-  if (!ours(url)) return;
-  quiet();
-  location.assign(url);
 }
 
 // What the bridge is told -------------------------------------------------------------------------
@@ -294,15 +243,15 @@ function want() {
 /** @param {import("./state.js").Room} next */
 function take(next) {
   // A state without a room is the lobby's: this person was asked to wait there.
-  if (next && !next.me) go(`${base}/lobby`);
+  if (next && !next.me) exit.go(`${base}/lobby`);
   if (next?.me?.id !== room.me.id) return;
   const before = room;
   room = next;
-  for (const { key, params } of changes(before, next)) notices.say(t(key, params));
+  for (const { key, params } of changes(before, next)) hub.say(t(key, params));
   const alert = newAlerts(before, next).at(-1);
   if (alert) {
     lines.show("alert", alert.sentence);
-    notices.alarm(alert.sentence);
+    hub.alarm(alert.sentence);
   }
   const here = new Set(others(next).map(({ id }) => id));
   for (const { id } of others(before)) {
@@ -380,8 +329,6 @@ function drawNow() {
   security.update();
   menu.update({ roles, unread: chat.unread });
   drawLines(shown);
-  write(byId("promise"), room.meeting.promise);
-  write(one(root, "h1"), room.meeting.title);
   want();
 
   clearTimeout(later);
@@ -398,40 +345,14 @@ function drawLines(shown) {
 
   const [first] = room.lobby ?? [];
   lines.show("knock", first && panels.open !== "people" ? t("people.knocks", { name: first.name }) : null, first?.verified);
-  const cover = over || (link === "connected" ? "" : t(link === "joining" ? "joining" : "reconnecting"));
+  const cover = exit.over || (link === "connected" ? "" : t(link === "joining" ? "joining" : "reconnecting"));
   const box = byId("over");
   box.hidden = cover === "";
-  box.classList.toggle("late", link === "joining" && !over);
-  one(box, "p").classList.toggle("still", over !== "");
+  box.classList.toggle("late", link === "joining" && !exit.over);
+  one(box, "p").classList.toggle("still", exit.over !== "");
   write(one(box, "p"), cover);
   root.classList.toggle("away", cover !== "");
-  drawTitle();
-}
-
-function drawTitle() {
-  const [first] = room.lobby ?? [];
-  const attention = [
-    link === "reconnecting" ? t("title.reconnecting") : "",
-    first ? t("title.waiting", { name: first.name }) : "",
-    chat.unread ? t("title.chat", { count: chat.unread }) : "",
-    may(room, "speak") && !devices.on("microphone") ? t("title.microphone_off") : "",
-  ].filter(Boolean);
-  const title = pageTitle({ attention, meeting: room.meeting.title, brand: room.meeting.brand });
-  if (document.title !== title) document.title = title;
-}
-
-/** @type {Set<string>} ends that have been told */
-const soon = new Set();
-function tick() {
-  const now = new Date();
-  const minutes = minutesIn(room.meeting.started_at, now);
-  const time = clock(now, t("clock.separator"));
-  write(byId("room-time"), minutes === null ? time : t("time", { clock: time, minutes }));
-  for (const [key, at] of /** @type {const} */ ([["soon_over", room.meeting.ends_at], ["soon_out", room.me.session_until]])) {
-    if (untilSoon(at, now) !== 0 || soon.has(`${key} ${at}`) || over) continue;
-    soon.add(`${key} ${at}`);
-    hub.answer(t(key), { urgent: true });
-  }
+  header.update({ reconnecting: link === "reconnecting", unread: chat.unread, microphone: devices.on("microphone") });
 }
 
 async function measured() {
@@ -440,23 +361,6 @@ async function measured() {
 }
 
 // What the person does ----------------------------------------------------------------------------
-
-async function leave() {
-  if (over) {
-    go(root.dataset.leave ?? `${base}/left`);
-    return;
-  }
-  if (!(await hub.ask({ title: t("leave.title"), text: t("leave.text"), stay: t("leave.stay"), go: t("leave.go") }))) return;
-  quiet();
-  await hub.act("leave");
-  go(root.dataset.leave ?? `${base}/left`);
-}
-
-async function endForAll() {
-  if (!(await hub.ask({ title: t("end.title"), text: t("end.text"), stay: t("end.stay"), go: t("end.go") }))) return;
-  const done = await hub.act("end");
-  if (done) go(ours(done.next) ? done.next : root.dataset.leave ?? `${base}/left`);
-}
 
 /** Hold to speak: open only while held, also when the microphone needs a moment to open. @param {boolean} on */
 async function speak(on) {
@@ -467,36 +371,23 @@ async function speak(on) {
   if (on && !talking) await devices.turn("microphone", false);
 }
 
-/** Stage, panel, buttons, and round again. @param {boolean} back */
-function cycle(back) {
-  const active = document.activeElement;
-  const stops = [
+shortcuts({
+  single: () => single,
+  close() {
+    if (menu.isOpen) menu.close();
+    else panels.close();
+  },
+  menu: () => menu.toggle(),
+  keys: () => panels.toggle("keys"),
+  press: (name) => toolbar.press(name),
+  areas: () => [
     { area: byId("stage"), focus: () => stage.focus() },
     ...(panels.open ? [{ area: byId("panels"), focus: () => one(byId("panels"), ".panel:not([hidden]) h2").focus() }] : []),
     { area: byId("toolbar"), focus: () => toolbar.focus() },
-  ];
-  const at = stops.findIndex(({ area }) => area.contains(active));
-  const to = at < 0 ? (back ? stops.length - 1 : 0) : (at + (back ? -1 : 1) + stops.length) % stops.length;
-  stops[to].focus();
-}
-
-addEventListener("keydown", (event) => {
-  const box = /** @type {HTMLDialogElement} */ (byId("ask"));
-  const asked = command(event, { inField: isField(event.target), single, boxOpen: box.open });
-  if (asked === null) return;
-  if (asked === "close") {
-    if (menu.isOpen) menu.close();
-    else if (panels.open) panels.close();
-    return;
-  }
-  event.preventDefault();
-  if (asked === "cycle" || asked === "cycle-back") cycle(asked === "cycle-back");
-  else if (asked === "menu") menu.toggle();
-  else if (asked === "keys") panels.toggle("keys");
-  else toolbar.press(asked);
+  ],
 });
 holdToSpeak(byId("stage"), { speak: (on) => void speak(on), press: (target) => stage.press(target) });
-for (const button of root.querySelectorAll("[data-leaves]")) button.addEventListener("click", () => void leave());
+for (const button of root.querySelectorAll("[data-leaves]")) button.addEventListener("click", () => void exit.leave());
 byId("share-stop").addEventListener("click", () => void share.stop());
 byId("sound-on").addEventListener("click", () => voices.resume());
 byId("knock-people").addEventListener("click", () => panels.show("people", byId("knock-people")));
@@ -522,7 +413,7 @@ listen(`${base}/events`, {
       if (!muted || performance.now() - mutedAt > 2000) hub.answer(sentence, { urgent });
     }, muted ? 600 : 0);
   },
-  onGo: go,
+  onGo: (url) => exit.go(url),
   onLost: () => lines.show("offline", byId("announce").dataset.offline ?? ""),
   onBack: () => lines.show("offline", null),
 });
@@ -531,8 +422,6 @@ connection.start();
 void devices.start({ camera: may(room, "show_camera"), microphone: may(room, "speak") }).then(() => voices.resume());
 for (const kind of ["pointerup", "keyup"]) addEventListener(kind, () => voices.resume(), { signal });
 setInterval(() => void measured(), MEASURE);
-setInterval(tick, CLOCK);
-tick();
 drawNow();
 addEventListener("pagehide", quiet);
 byId("room-title").focus({ preventScroll: true });

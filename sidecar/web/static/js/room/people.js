@@ -61,16 +61,16 @@ export class People {
   #person(person) {
     const room = this.#hub.room();
     const { t } = this.#hub;
-    const row = make("li", "", this.#who(person.id === room.me.id ? t("you_named", { name: person.name }) : person.name, proof(person)), make("ul", "states"));
+    const row = make("li", "", this.#who(person.name, proof(person), person.id === room.me.id ? t("you_named", { name: person.name }) : ""), make("ul", "states"));
     if (person.id !== room.me.id) row.append(this.#acts(person));
     return row;
   }
 
-  /** @param {string} name @param {string} verified */
-  #who(name, verified) {
+  /** @param {string} name @param {string} verified @param {string} [shown] what stands for the name, "" for itself */
+  #who(name, verified, shown = "") {
     const disc = make("span", "disc", initials(name));
     disc.setAttribute("aria-hidden", "true");
-    return make("div", "who", disc, make("div", "", make("strong", "", name), make("span", "proof", icon("shield"), verified)));
+    return make("div", "who", disc, make("div", "", make("strong", "", shown || name), make("span", "proof", icon("shield"), verified)));
   }
 
   /** What a moderator can do; each row of buttons is remade when the permissions change. @param {import("./state.js").Person} person */

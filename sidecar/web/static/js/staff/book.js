@@ -1,21 +1,23 @@
 // @ts-check
-// Booking: what follows from the type is shown before anything is sent; a missing answer is named, not blocked.
+// Booking: what follows is decided on the server and shown before anything is sent; what is missing is named, not blocked.
 
 import { announce } from "../announce.js";
-import { get, pageSignal, post, Problem } from "../api.js";
+import { pageSignal, post, Problem } from "../api.js";
+import { fill } from "../words.js";
+import { customerField } from "./combobox.js";
+import { gaps, guestForm } from "./guests.js";
+import { endsSession, put, wrong } from "./said.js";
+import { chosenTime, watchTimes } from "./times.js";
 
-/** @typedef {{id: string, name: string, locality: string, segment: string}} Customer */
-/** @typedef {{name: string, capacity: string, email: string, phone: string, national_id: string}} Guest */
+/** @typedef {import("./guests.js").Guest} Guest */
+/** @typedef {{title: string, lines: {icon: string, heading: string, text: string}[], rules: string, rules_url: string, invitation: string, refusal: string}} Follows */
 
-/** What is missing in a booking, by field, in reading order.
- * @param {{customer: string, purpose: string, starts_at: string}} booking @returns {string[]} */
+const SLOW_MS = 400;
+const ASKED = /** @type {const} */ (["customer", "purpose", "starts_at"]);
+
+/** What is missing in a booking, by field, in reading order. @param {Record<string, unknown>} booking @returns {string[]} */
 export function missing(booking) {
-  return ["customer", "purpose", "starts_at"].filter((name) => !booking[/** @type {keyof booking} */ (name)].trim());
-}
-
-/** What is missing in a guest. @param {Guest} guest @param {boolean} needsId */
-export function guestIsWhole(guest, needsId) {
-  return Boolean(guest.name.trim() && guest.email.includes("@") && (guest.national_id.trim() || !needsId));
+  return ASKED.filter((name) => !String(booking[name] || "").trim());
 }
 
 const form = /** @type {HTMLFormElement | null} */ (typeof document === "undefined" ? null : document.getElementById("book"));
@@ -24,218 +26,235 @@ if (form) begin(form);
 /** @param {HTMLFormElement} form */
 function begin(form) {
   const signal = pageSignal();
-  /** @param {string} id @returns {HTMLInputElement} */
-  const input = (id) => /** @type {HTMLInputElement} */ (document.getElementById(id));
-  /** @type {Customer | null} */
-  let customer = null;
+  /** @param {string} id @returns {HTMLElement} */
+  const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+  const input = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (part(id));
+  const url = (/** @type {string} */ name) => form.dataset[name] || "";
+  let customer = input("customer").dataset.id || "";
   /** @type {Guest[]} */
   const guests = [];
 
-  const type = () => /** @type {HTMLInputElement} */ (form.querySelector('input[name="type"]:checked'));
-  const problem = (/** @type {string} */ name, shown = true, /** @type {string} */ text = "") => {
-    const note = /** @type {HTMLElement | null} */ (form.querySelector(`[data-field="${name}"]`));
-    if (!note) return;
-    note.hidden = !shown;
-    const words = note.querySelector("span");
-    if (words) words.textContent = text || note.dataset.missing || "";
+  const chosen = () => /** @type {HTMLInputElement} */ (form.querySelector('input[name="type"]:checked'));
+  const needsId = () => chosen().dataset.eid === "yes";
+  const booking = () => ({
+    type: chosen().value, customer, purpose: input("purpose").value, starts_at: chosenTime(form),
+    minutes: Number(input("minutes").value), guests,
+  });
+
+  // What follows, decided on the server each time a choice changes
+  let asked = 0;
+  const follow = async () => {
+    const mine = ++asked;
+    part("follows").setAttribute("aria-busy", "true");
+    try {
+      const people = guests.map(({ name, capacity }) => ({ name, capacity }));
+      /** @type {Follows} */
+      const found = await post(url("follows"), { type: chosen().value, customer, guests: people }, signal);
+      if (mine === asked) showFollows(found);
+    } catch (error) {
+      if (error instanceof Problem && mine === asked) wrong(error);
+    } finally {
+      if (mine === asked) part("follows").removeAttribute("aria-busy");
+    }
+  };
+  const showFollows = (/** @type {Follows} */ found) => {
+    part("follows-h").textContent = found.title;
+    part("follows-rules").textContent = found.rules;
+    document.getElementById("follows-link")?.setAttribute("href", found.rules_url);
+    part("invitation").textContent = found.invitation;
+    put(part("refusal"), found.refusal);
+    const lines = part("follows-lines");
+    lines.replaceChildren(...found.lines.map((line) => fact(line, lines.dataset.icons || "")));
+    announce(found.refusal || found.title);
   };
 
   form.addEventListener("change", (event) => {
-    if (event.target instanceof HTMLInputElement && event.target.name === "type") {
-      for (const card of document.querySelectorAll('[id^="follows-"]')) {
-        /** @type {HTMLElement} */ (card).hidden = card.id !== type().dataset.follows;
-      }
-    }
+    if (event.target instanceof HTMLInputElement && event.target.name === "type") void follow();
   });
-
   const more = document.getElementById("more");
   more?.addEventListener("click", () => {
     const open = more.getAttribute("aria-expanded") !== "true";
     more.setAttribute("aria-expanded", String(open));
-    for (const each of form.querySelectorAll('.type[data-more="yes"]')) /** @type {HTMLElement} */ (each).hidden = !open;
-  });
-
-  // The customer, found while typing
-  const field = input("customer");
-  const list = /** @type {HTMLUListElement} */ (document.getElementById("customer-list"));
-  /** @type {Customer[]} */
-  let found = [];
-  let active = -1;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let typing;
-  const close = () => {
-    list.hidden = true;
-    active = -1;
-    field.setAttribute("aria-expanded", "false");
-    field.removeAttribute("aria-activedescendant");
-  };
-  const choose = (/** @type {Customer} */ one) => {
-    customer = one;
-    field.value = one.locality ? `${one.name}, ${one.locality}` : one.name;
-    problem("customer", false);
-    close();
-  };
-  const show = () => {
-    list.replaceChildren(...found.map((one, index) => {
-      const item = document.createElement("li");
-      item.id = `customer-${index}`;
-      item.setAttribute("role", "option");
-      item.setAttribute("aria-selected", String(index === active));
-      const name = document.createElement("strong");
-      name.textContent = one.name;
-      const where = document.createElement("span");
-      where.className = "small quiet";
-      where.textContent = one.locality;
-      item.append(name, where);
-      item.addEventListener("mousedown", (event) => { event.preventDefault(); choose(one); });
-      return item;
-    }));
-    list.hidden = !found.length;
-    field.setAttribute("aria-expanded", String(Boolean(found.length)));
-    if (active >= 0) field.setAttribute("aria-activedescendant", `customer-${active}`);
-  };
-  field.addEventListener("input", () => {
-    customer = null;
-    clearTimeout(typing);
-    typing = setTimeout(async () => {
-      const words = field.value.trim();
-      if (words.length < 2) return close();
-      try {
-        found = await get(`${form.dataset.customers}?q=${encodeURIComponent(words)}`, signal);
-      } catch (error) {
-        if (error instanceof Problem) problem("customer", true, error.sentence);
-        return;
-      }
-      active = -1;
-      show();
-      const none = /** @type {HTMLElement | null} */ (form.querySelector('[data-field="customer"]'))?.dataset.none;
-      problem("customer", !found.length, none);
-    }, 150);
-  });
-  field.addEventListener("keydown", (event) => {
-    if (list.hidden) return;
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault();
-      active = (active + (event.key === "ArrowDown" ? 1 : -1) + found.length) % found.length;
-      show();
-    } else if (event.key === "Enter" && found.length) {
-      event.preventDefault();
-      choose(found[Math.max(active, 0)]);
-    } else if (event.key === "Escape") close();
-  });
-  field.addEventListener("blur", close);
-
-  // The time
-  input("day").addEventListener("change", async () => {
-    const slots = /** @type {HTMLElement} */ (document.getElementById("slots"));
-    try {
-      /** @type {{value: string, label: string}[]} */
-      const times = await get(`${form.dataset.times}?day=${input("day").value}`, signal);
-      slots.replaceChildren(...times.map((time, index) => slot(time, index === 0)));
-      if (!times.length) slots.textContent = slots.dataset.none || "";
-    } catch (error) {
-      if (error instanceof Problem) problem("starts_at", true, error.sentence);
+    more.textContent = (open ? more.dataset.fewer : more.dataset.more) || "";
+    for (const each of form.querySelectorAll(".type[data-more]")) {
+      const special = /** @type {HTMLElement} */ (each);
+      special.hidden = !open && !special.querySelector("input:checked");
     }
   });
+
+  customerField({
+    field: input("customer"), list: part("customer-list"), problem: part("customer-problem"), url: url("customers"), signal,
+    chosen: (id) => {
+      const other = id !== customer;
+      customer = id;
+      if (other) void follow();
+    },
+  });
+
+  const fetchTimes = watchTimes({
+    holder: part("slots"), day: /** @type {HTMLSelectElement} */ (part("day")),
+    minutes: () => Number(input("minutes").value), signal, changed: () => gap("starts_at", false),
+  });
+  input("minutes").addEventListener("change", () => void fetchTimes());
 
   // Guests
-  const add = /** @type {HTMLButtonElement} */ (document.getElementById("add-guest"));
-  const guest = /** @type {HTMLElement} */ (document.getElementById("guest"));
-  add.addEventListener("click", () => {
-    guest.hidden = !guest.hidden;
-    add.setAttribute("aria-expanded", String(!guest.hidden));
-    if (!guest.hidden) input("g-name").focus();
+  const add = part("add-guest");
+  const editor = guestForm({
+    box: part("guest"), check: url("check"), type: () => chosen().value, needsId, signal,
+    keep: (guest) => {
+      guests.push(guest);
+      closeGuest();
+      showGuests();
+      void follow();
+    },
   });
-  document.getElementById("keep-guest")?.addEventListener("click", () => {
-    const one = {
-      name: input("g-name").value, capacity: input("g-capacity").value, email: input("g-email").value,
-      phone: input("g-phone").value, national_id: input("g-id").value,
-    };
-    const whole = guestIsWhole(one, type().dataset.eid === "yes");
-    problem("guest", !whole);
-    if (!whole) return;
-    guests.push(one);
-    for (const id of ["g-name", "g-email", "g-phone", "g-id"]) input(id).value = "";
-    guest.hidden = true;
+  const openGuest = (/** @type {Guest | null} */ guest) => {
+    add.setAttribute("aria-expanded", "true");
+    editor.open(guest);
+  };
+  const closeGuest = () => {
+    editor.close();
     add.setAttribute("aria-expanded", "false");
-    showGuests();
     add.focus();
+  };
+  add.addEventListener("click", () => (part("guest").hidden ? openGuest(null) : closeGuest()));
+  part("guest").addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeGuest();
   });
   const showGuests = () => {
-    const holder = /** @type {HTMLElement} */ (document.getElementById("guests"));
-    holder.replaceChildren(...guests.map((one, index) => {
-      const chip = document.createElement("button");
-      chip.type = "button";
-      chip.className = "btn line staff";
-      chip.textContent = `${one.name} ×`;
-      chip.setAttribute("aria-label", (holder.dataset.remove || "").replace("{name}", one.name));
-      chip.addEventListener("click", () => { guests.splice(index, 1); showGuests(); });
-      return chip;
-    }));
+    const holder = part("guests");
+    holder.hidden = !guests.length;
+    holder.replaceChildren(...guests.map((guest) => chip(guest, holder, () => {
+      guests.splice(guests.indexOf(guest), 1);
+      showGuests();
+      announce(fill(holder.dataset.removed || "", { name: guest.name }));
+      add.focus();
+      void follow();
+    })));
+  };
+  const capacity = (/** @type {string} */ value) => form.querySelector(`#g-capacity option[value="${value}"]`)?.textContent || "";
+  /** @param {Guest} guest @param {HTMLElement} holder @param {() => void} remove */
+  const chip = (guest, holder, remove) => {
+    const item = document.createElement("li");
+    item.className = "chip";
+    const words = document.createElement("span");
+    words.textContent = `${guest.name}, ${capacity(guest.capacity).split(",")[0].toLowerCase()}`;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "drop";
+    button.setAttribute("aria-label", fill(holder.dataset.remove || "", { name: guest.name }));
+    button.append(icon("x", part("follows-lines").dataset.icons || ""));
+    button.addEventListener("click", remove);
+    item.append(words, button);
+    return item;
   };
 
-  const booking = () => ({
-    type: type().value,
-    customer: customer?.id || "",
-    purpose: input("purpose").value,
-    starts_at: /** @type {HTMLInputElement | null} */ (form.querySelector('input[name="starts_at"]:checked'))?.value || "",
-    minutes: Number(input("minutes").value),
-    guests,
-  });
+  // What is missing
+  const gap = (/** @type {string} */ name, /** @type {boolean} */ shown) => {
+    const note = part(`${name}-problem`);
+    put(note, shown ? note.dataset.missing || "" : "");
+    if (name === "starts_at") return;
+    if (shown) input(name).setAttribute("aria-invalid", "true");
+    else input(name).removeAttribute("aria-invalid");
+  };
   const complain = () => {
     const lacking = missing(booking());
-    for (const name of ["customer", "purpose", "starts_at"]) problem(name, lacking.includes(name));
-    if (!lacking.length) return false;
-    const first = lacking[0] === "starts_at" ? form.querySelector('input[name="starts_at"]') : input(lacking[0]);
-    /** @type {HTMLElement | null} */ (first)?.focus();
+    for (const name of ASKED) gap(name, lacking.includes(name));
+    const first = lacking[0] === "starts_at" ? form.querySelector('input[name="starts_at"], #day') : lacking[0] && part(lacking[0]);
+    if (first instanceof HTMLElement) first.focus();
+    if (lacking.length) {
+      announce(part(`${lacking[0]}-problem`).textContent?.trim() || "");
+      return true;
+    }
+    // The type may have changed since a guest was added.
+    const short = guests.find((guest) => gaps(guest, needsId()).length);
+    if (!short) return false;
+    guests.splice(guests.indexOf(short), 1);
+    showGuests();
+    openGuest(short);
     return true;
   };
-  const whole = (/** @type {string} */ sentence) => {
-    const note = /** @type {HTMLElement} */ (document.getElementById("book-problem"));
-    note.hidden = !sentence;
-    const words = note.querySelector("span");
-    if (words) words.textContent = sentence;
-    if (sentence) announce(sentence);
+  input("purpose").addEventListener("input", () => gap("purpose", false));
+  form.addEventListener("change", (event) => {
+    if (event.target instanceof HTMLInputElement && event.target.name === "starts_at") gap("starts_at", false);
+  });
+  const refuse = (/** @type {Problem} */ problem) => {
+    if (endsSession(problem.slug)) return wrong(problem);
+    if (problem.params.field === "starts_at") {
+      gap("starts_at", true);
+      void fetchTimes();
+    }
+    put(part("book-problem"), problem.sentence);
+    part("book-problem").focus();
   };
 
-  let sending = false;
+  // Send, or read first
+  const send = /** @type {HTMLButtonElement} */ (form.querySelector('button[type="submit"]'));
+  const label = /** @type {HTMLElement} */ (send.querySelector("[data-label]"));
+  const ready = label.textContent || "";
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (sending || complain()) return;
-    sending = true;
-    whole("");
+    if (send.getAttribute("aria-busy") === "true" || complain()) return;
+    send.setAttribute("aria-busy", "true");
+    put(part("book-problem"), "");
+    const slow = setTimeout(() => { label.textContent = form.dataset.sending || ready; }, SLOW_MS);
     try {
-      const answer = await post(form.dataset.url || "", booking(), signal);
+      const answer = await post(url("url"), booking(), signal);
       location.assign(answer.next);
     } catch (error) {
-      sending = false;
-      if (error instanceof Problem) whole(error.sentence);
+      send.removeAttribute("aria-busy");
+      label.textContent = ready;
+      if (error instanceof Problem) refuse(error);
+    } finally {
+      clearTimeout(slow);
     }
   });
-  document.getElementById("preview")?.addEventListener("click", async () => {
+  const preview = part("preview");
+  preview.addEventListener("click", async () => {
     if (complain()) return;
     try {
-      const letter = await post(form.dataset.preview || "", booking(), signal);
-      const holder = /** @type {HTMLElement} */ (document.getElementById("letter"));
-      holder.hidden = false;
-      const subject = holder.querySelector("h2");
-      const body = holder.querySelector(".letter");
-      if (subject) subject.textContent = letter.subject;
-      if (body) body.textContent = letter.text;
+      const found = await post(url("preview"), booking(), signal);
+      const letter = part("letter");
+      for (const name of ["sent", "subject", "text"]) {
+        const place = letter.querySelector(`[data-${name}]`);
+        if (!place) continue;
+        place.textContent = found[name];
+        if (name !== "sent") place.setAttribute("lang", found.language);
+      }
+      letter.hidden = false;
+      preview.setAttribute("aria-expanded", "true");
+      letter.focus();
     } catch (error) {
-      if (error instanceof Problem) whole(error.sentence);
+      if (error instanceof Problem) refuse(error);
     }
+  });
+  part("close-letter").addEventListener("click", () => {
+    part("letter").hidden = true;
+    preview.setAttribute("aria-expanded", "false");
+    preview.focus();
   });
 }
 
-/** @param {{value: string, label: string}} time @param {boolean} checked */
-function slot(time, checked) {
-  const label = document.createElement("label");
-  label.className = "slot";
-  const radio = document.createElement("input");
-  Object.assign(radio, { type: "radio", name: "starts_at", value: time.value, checked });
-  const words = document.createElement("span");
-  words.textContent = time.label;
-  label.append(radio, words);
-  return label;
+/** @param {{icon: string, heading: string, text: string}} line @param {string} icons */
+function fact(line, icons) {
+  const item = document.createElement("li");
+  const words = document.createElement("div");
+  const heading = document.createElement("strong");
+  heading.textContent = line.heading;
+  const text = document.createElement("span");
+  text.textContent = line.text;
+  words.append(heading, text);
+  item.append(icon(line.icon, icons), words);
+  return item;
+}
+
+/** @param {string} name @param {string} icons the sprite's address */
+function icon(name, icons) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `${icons}#i-${name}`);
+  svg.append(use);
+  return svg;
 }

@@ -43,6 +43,7 @@ async def _serve(port: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     print("ready", flush=True)
     await stopping.wait()
+    await asyncio.gather(*(connection.close() for connection in _connections))
 
 
 if __name__ == "__main__":

@@ -1,86 +1,24 @@
-"""Load for the bridge benches: participants with real ICE, DTLS, SRTP and pre-encoded VP8, in a process of their own.
+"""One participant's transport in the bridge benches: real ICE, DTLS and SRTP, what a browser sends beside media.
 
-Run by `benchmarks.bridge`, which talks to it in JSON lines: {"add": rooms}, {"measure": seconds}, {"quit": 1}.
-Nothing is decoded here; a receiver counts packets and frames, and decrypts every voice packet, which carries
-the moment it was sent. Moments of arrival are the kernel's.
+Nothing is decoded; a receiver counts packets and frames, and decrypts every voice packet, which carries the
+moment it was sent. Moments of arrival are the kernel's.
 """
 
-import argparse
-import heapq
-import json
-import random
 import secrets
-import select
 import struct
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from fractions import Fraction
-from pathlib import Path
 from typing import Any, Protocol
 
-import av
-import requests
-
+from benchmarks._bridge_pictures import FPS
 from sidecar.bridge import rtcp, rtp, srtp, stun
 from sidecar.bridge.dtls import DtlsEndpoint, DtlsIdentity
 from sidecar.bridge.sdp import ABS_SEND_TIME, AUDIO_LEVEL, TRANSPORT_CC
 from sidecar.bridge.udp import HEADROOM, STRIDE, DatagramBatch, PeerAddress, raw_address
 
-FPS = 30
-BITRATE = 1_500_000
-LOOP_FRAMES = 120
-_PAYLOAD_BYTES = 1140
 _AUDIO_BYTES = 80  # 32 kbit/s in 20 ms
 _OPUS, _VP8, _RTX = 111, 96, 97
 _EXTENSIONS = {AUDIO_LEVEL: 1, ABS_SEND_TIME: 2, TRANSPORT_CC: 3}
-_ROOM_START_S = 0.02
-
-
-def encode_loop(width: int = 1280, height: int = 720) -> list[list[bytes]]:
-    """Return frames as lists of RTP payloads without descriptor: moving texture at about 1.5 Mbit/s."""
-    codec: Any = av.CodecContext.create("libvpx", "w")
-    codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
-    codec.framerate, codec.time_base, codec.bit_rate = Fraction(FPS), Fraction(1, FPS), BITRATE
-    codec.options = {
-        "deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "g": "9999",
-        "minrate": str(BITRATE), "maxrate": str(BITRATE), "bufsize": str(BITRATE // 2),
-    }  # fmt: skip
-    chance = random.Random(1)  # the same pictures in each run
-    row_bytes = width + 2 * LOOP_FRAMES
-    rows = [
-        b"".join(bytes([chance.randrange(60, 200)]) * 8 for _ in range(row_bytes // 8 + 1)) for _ in range(height // 8)
-    ]
-    chroma = bytes([128]) * (width // 2 * height // 2)
-    frames: list[list[bytes]] = []
-    for number in range(LOOP_FRAMES):
-        frame = av.VideoFrame(width, height, "yuv420p")
-        shift = 2 * number
-        luma = b"".join(row[shift : shift + width] * 8 for row in rows)
-        frame.planes[0].update(_padded(luma, width, frame.planes[0].line_size))
-        for plane in (1, 2):
-            frame.planes[plane].update(_padded(chroma, width // 2, frame.planes[plane].line_size))
-        frame.pts = number
-        for packet in codec.encode(frame):
-            data = bytes(packet)
-            frames.append([data[i : i + _PAYLOAD_BYTES] for i in range(0, len(data), _PAYLOAD_BYTES)])
-    return frames
-
-
-def kept_frames(path: Path) -> list[list[bytes]]:
-    """Return the pictures kept in this file; the first call encodes them."""
-    if not path.exists():
-        frames = encode_loop()
-        path.write_text(json.dumps([[part.hex() for part in frame] for frame in frames]))
-    return [[bytes.fromhex(part) for part in frame] for frame in json.loads(path.read_text())]
-
-
-def _padded(data: bytes, width: int, line_bytes: int) -> bytes:
-    if width == line_bytes:
-        return data
-    gap = bytes(line_bytes - width)
-    return b"".join(data[i : i + width] + gap for i in range(0, len(data), width))
 
 
 @dataclass
@@ -138,10 +76,22 @@ class Counters:
         self.delays.clear()
 
 
+class Around(Protocol):
+    """What a connection needs of the generator it is part of."""
+
+    host: str
+    identity: DtlsIdentity
+    frames: list[list[bytes]]
+    counters: Counters
+
+    def connected(self, connection: "Connection") -> None:
+        """Media may flow."""
+
+
 class Connection:
     """One transport to the system under test: sends if it has frames, counts what it receives."""
 
-    def __init__(self, generator: "Generator", *, sends: bool) -> None:
+    def __init__(self, generator: Around, *, sends: bool) -> None:
         self.generator = generator
         self.batch = DatagramBatch(generator.host, 0)
         self.ufrag, self.password = secrets.token_hex(4), secrets.token_hex(16)
@@ -178,7 +128,7 @@ class Connection:
             lines += self._section(kind, mid, direction)
         if data:
             lines += ["m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0"]
-            lines += self._transport(mids[-1], "actpass") + ["a=sctp-port:5000"]
+            lines += [*self._transport(mids[-1], "actpass"), "a=sctp-port:5000"]
         return "\r\n".join(lines) + "\r\n"
 
     def answer(self, offer: str) -> str:
@@ -447,307 +397,3 @@ class Connection:
             assert self.to is not None
             batch.queue(batch.out_addresses[k], self._length[0], self.to)
             self.generator.counters.sent += 1
-
-
-class Target(Protocol):
-    """A system under test, as the generator reaches it."""
-
-    def open_room(self, generator: "Generator", number: int) -> None:
-        """Bring a room of two participants up; returns when both are negotiated."""
-
-
-class Generator:
-    """All participants, on one thread: timers in a heap, sockets in one epoll."""
-
-    def __init__(self, target: Target, host: str, frames: list[list[bytes]]) -> None:
-        self.target = target
-        self.host = host
-        self.identity = DtlsIdentity.generate()
-        self.frames = frames
-        self.counters = Counters()
-        self.connections: list[Connection] = []
-        self.rooms = 0
-        self._by_fd: dict[int, Connection] = {}
-        self._epoll = select.epoll()
-        self._timers: list[tuple[float, int, float, Callable[[], None]]] = []
-        self._serial = 0
-
-    def connection(self, *, sends: bool) -> Connection:
-        """Return a new connection that is read from now on."""
-        made = Connection(self, sends=sends)
-        self.connections.append(made)
-        self._by_fd[made.batch.fd] = made
-        self._epoll.register(made.batch.fd, select.EPOLLIN)
-        return made
-
-    def every(self, period: float, do: Callable[[], None], *, after: float = 0.0) -> None:
-        """Call again and again."""
-        self._serial += 1
-        heapq.heappush(self._timers, (time.monotonic() + after, self._serial, period, do))
-
-    def connected(self, connection: Connection) -> None:
-        """Media may flow."""
-        shift = secrets.randbelow(1000) / 1000
-        self.every(0.1, lambda: connection.feedback(0.0), after=0.1 * shift)
-        self.every(1.0, connection.reports, after=shift)
-        self.every(2.5, connection.check, after=2.5 * shift)
-        if connection.sends:
-            self.every(1 / FPS, connection.send_video, after=shift / FPS)
-            self.every(0.02, connection.send_audio, after=0.02 * shift)
-
-    def run(self, until: Callable[[], bool]) -> None:
-        """Work until the condition holds; it is looked at after each round."""
-        timers = self._timers
-        while not until():
-            now = time.monotonic()
-            while timers and timers[0][0] <= now:
-                due, serial, period, do = heapq.heappop(timers)
-                do()
-                # A late timer does not catch up in a burst: that would be another load.
-                heapq.heappush(timers, (max(due + period, now - period), serial, period, do))
-            wait = min(0.02, max(0.0, timers[0][0] - time.monotonic())) if timers else 0.02
-            for fd, _ in self._epoll.poll(wait):
-                self._by_fd[fd].read()
-
-    def add(self, rooms: int) -> bool:
-        """Bring rooms up, one by one. False when a participant never connects."""
-        for _ in range(rooms):
-            self.rooms += 1
-            self.target.open_room(self, self.rooms)
-            started = time.monotonic()
-            retried = [started]
-
-            def settled(started: float = started, retried: list[float] = retried) -> bool:
-                now = time.monotonic()
-                if now - retried[0] > 0.5:
-                    retried[0] = now
-                    for connection in self.connections:
-                        connection.retransmit()
-                connected = all(c.ready for c in self.connections) and now - started > _ROOM_START_S
-                return connected or now - started > 10
-
-            self.run(settled)
-        return all(connection.ready for connection in self.connections)
-
-    def measure(self, seconds: float) -> dict[str, Any]:
-        """Return what was sent and what came within so many seconds."""
-        self.counters.clear()
-        used = time.process_time()
-        ends_at = time.monotonic() + seconds
-        self.run(lambda: time.monotonic() >= ends_at)
-        counters = self.counters
-        delays = sorted(counters.delays)
-        return {
-            "seconds": seconds,
-            "sent": counters.sent,
-            "received": counters.received,
-            "frames": counters.frames,
-            "delay_p50_ms": delays[len(delays) // 2] * 1000 if delays else None,
-            "delay_p99_ms": delays[int(len(delays) * 0.99)] * 1000 if delays else None,
-            "delays": len(delays),
-            "own_cpu": (time.process_time() - used) / seconds,
-        }
-
-
-class OurBridge:
-    """Our bridge, through its internal interface, with real tokens."""
-
-    def __init__(self, url: str, keys: str) -> None:
-        from datetime import timedelta
-        from pathlib import Path
-
-        from sidecar.adapters.key_files import KeyRing
-        from sidecar.domain import clock
-
-        self._url = url
-        self._ring = KeyRing.open(Path(keys))
-        self._clock = clock
-        self._hour = timedelta(hours=1)
-        self._http = requests.Session()
-
-    def open_room(self, generator: Generator, number: int) -> None:
-        for name in ("a", "b"):
-            connection = generator.connection(sends=True)
-            sections = [("audio", "sendonly"), ("video", "sendonly"), ("video", "sendonly")]
-            sections = [*sections[:2], ("audio", "recvonly"), ("video", "recvonly"), ("video", "recvonly")]
-            offer = connection.offer(sections, data=True)
-            answer = self._join(f"room{number}", f"p_{number}{name}", offer)
-            connection.connect(read_remote(answer))
-
-    def _join(self, room: str, participant: str, offer: str) -> str:
-        from sidecar.domain.control_tokens import mint_control_token
-
-        now = self._clock.utc_now()
-        path = f"/v1/rooms/{room}/participants"
-        body = json.dumps({"token": self._join_token(room, participant), "sdp": offer}).encode()
-        token = mint_control_token(
-            signing_key=self._ring.signing_key("control"),
-            issuer="tillit",
-            audience="tillit-bridge",
-            method="POST",
-            path=path,
-            body=body,
-            now=now,
-        )
-        answer = self._http.post(self._url + path, data=body, headers={"Authorization": f"Bearer {token}"}, timeout=10)
-        answer.raise_for_status()
-        return str(answer.json()["sdp"])
-
-    def _join_token(self, room: str, participant: str) -> str:
-        from datetime import timedelta
-
-        from sidecar.domain.identity import LoA
-        from sidecar.domain.ids import MeetingId, ParticipantId, RoomName
-        from sidecar.domain.permissions import Capacity
-        from sidecar.domain.tokens import JITSI_FEATURES, JoinClaims, mint_join_token, new_jti
-
-        now = self._clock.utc_now()
-        claims = JoinClaims(
-            issuer="tillit",
-            audience="tillit-local",
-            brand="exempelbanken",
-            room=RoomName(room),
-            jti=new_jti(),
-            user_id=ParticipantId(participant),
-            name="Load",
-            affiliation="member",
-            moderator=False,
-            features=dict.fromkeys(JITSI_FEATURES, False),
-            meeting=MeetingId(f"m_{room}"),
-            band="low",
-            type_ref="load@1",
-            capacity=Capacity.CUSTOMER,
-            loa=LoA.LOW,
-            method="none",
-            permissions=frozenset({"speak", "show_camera", "share_window"}),
-            region="local",
-            encryption="transit",
-            session_until=now + self._hour,
-        )
-        return mint_join_token(claims, signing_key=self._ring.signing_key("join"), now=now, ttl=timedelta(seconds=60))
-
-
-class Janus:
-    """Janus videoroom over its HTTP transport: a publisher and a subscriber connection per participant."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._http = requests.Session()
-
-    def open_room(self, generator: Generator, number: int) -> None:
-        self._ask(self._plugin()[0], {"request": "create", "room": number, "publishers": 4, "bitrate": 0})
-        feeds = []
-        for _ in range(2):
-            handle, session = self._plugin()
-            connection = generator.connection(sends=True)
-            offer = connection.offer([("audio", "sendonly"), ("video", "sendonly")], data=False)
-            body = {"request": "joinandconfigure", "ptype": "publisher", "room": number}
-            event = self._ask(handle, body, {"type": "offer", "sdp": offer}, session=session)
-            connection.connect(read_remote(event["jsep"]["sdp"]))
-            feeds.append(event["plugindata"]["data"]["id"])
-        # Whoever is not yet connected cannot be subscribed to.
-        ends_at = time.monotonic() + 10
-        generator.run(lambda: all(c.ready for c in generator.connections) or time.monotonic() > ends_at)
-        for feed in feeds:
-            handle, session = self._plugin()
-            event = self._ask(
-                handle,
-                {"request": "join", "ptype": "subscriber", "room": number, "streams": [{"feed": feed}]},
-                session=session,
-            )
-            connection = generator.connection(sends=False)
-            answer = connection.answer(event["jsep"]["sdp"])
-            self._ask(handle, {"request": "start"}, {"type": "answer", "sdp": answer}, session=session)
-            connection.connect(read_remote(event["jsep"]["sdp"]))
-
-    def _plugin(self) -> tuple[str, str]:
-        session = f"{self._url}/{self._post(self._url, {'janus': 'create'})['data']['id']}"
-        attached = self._post(session, {"janus": "attach", "plugin": "janus.plugin.videoroom"})
-        return f"{session}/{attached['data']['id']}", session
-
-    def _post(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = self._http.post(url, json=body | {"transaction": secrets.token_hex(6)}, timeout=10)
-        found: dict[str, Any] = answer.json()
-        if found.get("janus") == "error":
-            raise RuntimeError(str(found))
-        return found
-
-    def _ask(
-        self,
-        handle: str,
-        body: dict[str, Any],
-        jsep: dict[str, str] | None = None,
-        *,
-        session: str = "",
-    ) -> dict[str, Any]:
-        message: dict[str, Any] = {"janus": "message", "body": body}
-        if jsep:
-            message["jsep"] = jsep
-        found = self._post(handle, message)
-        while session and found.get("janus") != "event":
-            found = self._http.get(session, timeout=40).json()
-        return found
-
-
-class Relay:
-    """aiortc's MediaRelay: both offers in one request, both answers back."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def open_room(self, generator: Generator, number: int) -> None:
-        del number
-        pair = [generator.connection(sends=True) for _ in range(2)]
-        offers = [c.offer([("audio", "sendrecv"), ("video", "sendrecv")], data=False) for c in pair]
-        answers = requests.post(self._url, json=offers, timeout=20).json()
-        for connection, answer in zip(pair, answers, strict=True):
-            connection.connect(read_remote(answer))
-
-
-class Direct:
-    """No system in between: the two participants of a room send to each other."""
-
-    def open_room(self, generator: Generator, number: int) -> None:
-        del number
-        first, second = generator.connection(sends=True), generator.connection(sends=True)
-        sections = [("audio", "sendrecv"), ("video", "sendrecv")]
-        to_second = read_remote(first.offer(sections, data=False))
-        to_first = read_remote(second.offer(sections, data=False))
-        to_second.they_start = True
-        first.connect(to_first)
-        second.connect(to_second)
-
-
-def main() -> int:
-    """Serve commands from the bench until it says quit."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("target", choices=("ours", "janus", "relay", "direct"))
-    parser.add_argument("--url", default="")
-    parser.add_argument("--keys", default="")
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--frames", type=Path, required=True, help="where the encoded pictures are kept")
-    given = parser.parse_args()
-    targets: dict[str, Callable[[], Target]] = {
-        "ours": lambda: OurBridge(given.url, given.keys),
-        "janus": lambda: Janus(given.url),
-        "relay": lambda: Relay(given.url),
-        "direct": Direct,
-    }
-    generator = Generator(targets[given.target](), given.host, kept_frames(given.frames))
-    print(json.dumps({"ready": True}), flush=True)
-    waiting = select.poll()
-    waiting.register(sys.stdin, select.POLLIN)
-    while True:
-        generator.run(lambda: bool(waiting.poll(0)))
-        line = sys.stdin.readline()
-        command = json.loads(line) if line else {"quit": 1}
-        if "add" in command:
-            print(json.dumps({"connected": generator.add(int(command["add"]))}), flush=True)
-        elif "measure" in command:
-            print(json.dumps(generator.measure(float(command["measure"]))), flush=True)
-        else:
-            return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
