@@ -1,4 +1,4 @@
-"""From the link to the room: consent first, identity before anything, the adviser opens, and the way back is bounded."""
+"""The door of a meeting: consent first, identify first, the right person, the lobby, the join token, coming back."""
 
 import threading
 from dataclasses import replace
