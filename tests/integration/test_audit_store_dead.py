@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from sidecar.adapters.i18n import Translator
 from sidecar.domain.audit import SYSTEM
-from sidecar.domain.errors import AuditUnavailableError
+from sidecar.domain.errors import AuditUnavailableError, StoreUnavailableError
 from sidecar.domain.permissions import Capacity
 from sidecar.services.ports import DeliveryFailedError
 from sidecar.testing import BERIT, ELIN, MAJA, ORIGIN, SAMIR, SDP, SIV, Browser, Product, guest
@@ -379,6 +379,29 @@ def test_without_an_audit_log_nothing_changes_and_with_it_the_same_request_goes_
     after = product.stores()
     assert after["audit"] > before["audit"]
     assert after["meetings.announcements"] != before["meetings.announcements"]
+
+
+@pytest.mark.parametrize("route", CHANGES)
+def test_on_a_full_disk_nothing_is_acknowledged_and_the_record_says_it_did_not_happen(
+    product: Product, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    request = CHANGES[route](product)
+    before = product.stores()
+
+    def full(_effect: object) -> None:
+        raise StoreUnavailableError("meetings.sqlite: database or disk is full")
+
+    monkeypatch.setattr(product.services.meetings, "write", full)
+    refused = request()
+
+    assert refused.status_code == 503, refused.text
+    assert refused.get_json()["type"] == "/problems#store-unavailable"
+    assert "sqlite" not in refused.text
+    after = product.stores()
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed <= {"audit", "people.people", "people.subjects", "objects"}
+    assert product.kinds()[-1] == "act.voided"
+    assert product.records()[-1].data["reason"] == "store-unavailable"
 
 
 @pytest.mark.parametrize("route", CHANGES_NOTHING)

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from sidecar.domain.errors import ConfigurationError
+from sidecar.domain.errors import ConfigurationError, StoreUnavailableError
 from sidecar.domain.permissions import Capacity
 from sidecar.testing import BERIT, COLM, ELIN, MAJA, ORIGIN, SAMIR, SIV, TURE, Browser, Product, guest
 from sidecar.web.access import access, caller_of, check_declared
@@ -350,6 +350,22 @@ def test_the_staff_session_gets_another_id_at_the_sign_in_and_is_gone_after_the_
     thief = product.browser()
     thief.client.set_cookie("tillit_staff", signed_in, domain="exempelbanken.example")
     assert thief.get("/desk").status_code == 401
+
+
+def test_a_sign_in_whose_session_cannot_be_kept_is_not_said_to_have_worked(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("sessions.sqlite: database or disk is full")
+
+    browser = product.browser()
+    state = browser.get("/staff/sign-in").headers["Location"].partition("state=")[2]
+    monkeypatch.setattr(product.services.sessions, "put", full)
+
+    answer = browser.get("/staff/callback", query_string={"state": state, "code": "elin"})
+
+    assert (answer.status_code, answer.get_json()["type"]) == (503, "/problems#store-unavailable")
+    assert "Set-Cookie" not in answer.headers
 
 
 @pytest.mark.parametrize(

@@ -70,12 +70,12 @@ def test_what_one_process_did_another_ones_pages_hear_within_a_second(file: Path
         assert listener.next() == []
 
     for number in range(3):
-        began = time.monotonic()
         announce(here if number % 2 else there, told("hand.raised"))
+        done = time.monotonic()
         for listener in listeners:
             moment, heard = listener.came.get(timeout=_PATIENCE_S)
             assert [each.kind for each in heard] == ["hand.raised"]
-            assert moment - began < 1.0
+            assert moment - done < 1.0
 
 
 def test_nothing_is_lost_between_the_first_picture_and_the_first_news(file: Path) -> None:
@@ -112,12 +112,7 @@ def test_who_fell_too_far_behind_is_let_go_to_connect_anew(file: Path, monkeypat
     slow, quick = feed.listen(of_one), Listener(feed.listen(of_one))
     assert (next(slow), quick.next()) == ([], [])
     announce(store, *(told(f"kind.{number}") for number in range(10)))
-    while not quick.came.empty() or not quick.over.is_set():
-        try:
-            if quick.next(1)[-1].kind == "kind.9":
-                break
-        except queue.Empty:
-            break
+    assert quick.over.wait(_PATIENCE_S), "ten at once are more than are kept here"
 
     assert list(slow) == []
 
@@ -315,9 +310,7 @@ def test_the_desk_is_told_that_something_changed_and_not_what(product: Product) 
     with stream(elin, "/desk/events") as read:
         assert read()[0] == "state"
         product.book()
-        name, data = read()
-
-    assert (name, data) == ("state", {"last": product.services.meetings.last_announcement()})
+        assert read() == ("state", {"last": product.services.meetings.last_announcement()})
 
 
 def test_the_end_of_the_meeting_reaches_every_page(product: Product) -> None:

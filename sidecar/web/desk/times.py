@@ -25,22 +25,26 @@ Span = tuple[datetime, datetime]
 @desk.get("/times")
 @access("staff")
 def times() -> Response:
-    """Return one day's free times, {times: [{value, label}], next: the next day with any}. day: YYYY-MM-DD."""
+    """Return one day's free times, {times: [{value, label}], next: the next day with any}.
+
+    day: YYYY-MM-DD. minutes: the meeting's length. moving: a meeting that gives its own time free.
+    """
     product = services()
     product.staff.require(staff(), "book")
     day = moment_of(request.args.get("day", ""), field="day")
     length = _length(request.args.get("minutes", str(_ORDINARY_MINUTES)))
-    found = free_times(day, length)
-    return jsonify(times=found, next=None if found else _next_free_day(day, length))
+    moving = request.args.get("moving", "")
+    found = free_times(day, length, moving=moving)
+    return jsonify(times=found, next=None if found else _next_free_day(day, length, moving))
 
 
-def free_times(day: datetime, length: timedelta) -> list[dict[str, str]]:
+def free_times(day: datetime, length: timedelta, *, moving: str = "") -> list[dict[str, str]]:
     """Return the signed-in adviser's free times on a day, "now" first while the bank is open."""
     product, t = services(), translator()
     now = product.clock()
     start, end = day_of(day)
     hours = product.hours(g.brand.id)
-    taken = _taken(start, end)
+    taken = _taken(start, end, moving)
     found = []
     if start <= now < end and hours.is_open(now) and not _meets(taken, now, now + length):
         found.append({"value": now.isoformat(timespec="seconds"), "label": t("desk.book.now")})
@@ -80,22 +84,22 @@ def first_free(now: datetime, length: timedelta) -> tuple[str, list[dict[str, st
     return today.date().isoformat(), []
 
 
-def _next_free_day(day: datetime, length: timedelta) -> dict[str, str] | None:
+def _next_free_day(day: datetime, length: timedelta, moving: str) -> dict[str, str] | None:
     start, _ = day_of(day)
     last = day_of(services().clock())[0] + timedelta(days=DAYS_AHEAD)
     following = start + timedelta(days=1)
     while following < last:
-        if free_times(following, length):
+        if free_times(following, length, moving=moving):
             return {"value": following.date().isoformat(), "label": translator().day(following)}
         following += timedelta(days=1)
     return None
 
 
-def _taken(start: datetime, end: datetime) -> list[Span]:
+def _taken(start: datetime, end: datetime, moving: str) -> list[Span]:
     return [
         (each.starts_at, each.ends_at)
         for each in services().meetings.between(start, end, adviser=staff().id)
-        if each.state in (MeetingState.BOOKED, MeetingState.OPEN)
+        if each.state in (MeetingState.BOOKED, MeetingState.OPEN) and each.id != moving
     ]
 
 

@@ -29,7 +29,7 @@ if (move) {
   const holder = /** @type {HTMLElement} */ (move.querySelector(".slots"));
   const fetchTimes = watchTimes({
     holder, day: /** @type {HTMLSelectElement} */ (move.querySelector("#day")),
-    minutes: () => Number(move.dataset.minutes), signal,
+    minutes: () => Number(move.dataset.minutes), signal, moving: move.dataset.meeting || "",
   });
   const fold = /** @type {HTMLDetailsElement | null} */ (document.getElementById("move-fold"));
   fold?.addEventListener("toggle", () => { if (fold.open) void fetchTimes(); });

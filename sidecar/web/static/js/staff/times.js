@@ -14,10 +14,11 @@ export function kept(times, chosen) {
 
 /**
  * Fetches the times whenever day or length changes.
- * @param {{holder: HTMLElement, day: HTMLSelectElement, minutes: () => number, signal: AbortSignal, changed?: () => void}} parts
+ * @param {{holder: HTMLElement, day: HTMLSelectElement, minutes: () => number, signal: AbortSignal, moving?: string, changed?: () => void}} parts
+ *   moving: the meeting that is moved; its own time counts as free
  * @returns {() => Promise<void>} fetches them now
  */
-export function watchTimes({ holder, day, minutes, signal, changed }) {
+export function watchTimes({ holder, day, minutes, signal, moving = "", changed }) {
   let asked = 0;
   const fetchTimes = async () => {
     const mine = ++asked;
@@ -25,7 +26,7 @@ export function watchTimes({ holder, day, minutes, signal, changed }) {
     holder.setAttribute("aria-busy", "true");
     const slow = setTimeout(() => holder.replaceChildren(...skeletons()), 400);
     try {
-      const found = await get(`${holder.dataset.times}?day=${day.value}&minutes=${minutes()}`, signal);
+      const found = await get(`${holder.dataset.times}?day=${day.value}&minutes=${minutes()}&moving=${moving}`, signal);
       if (mine !== asked) return;
       clearTimeout(slow);
       holder.replaceChildren(...(found.times.length ? slots(found.times, chosen) : none(found.next)));

@@ -1,0 +1,77 @@
+-- Lets in whoever brings a join token in the query of the WebSocket or BOSH URL: `?token=<JWS>&room=<room>`.
+-- For plain Prosody, where Jitsi's own token module is missing; it fills the session fields that module fills.
+
+local formdecode = require "util.http".formdecode;
+local generate_uuid = require "util.uuid".generate;
+local xmpp_session = module:require "tillit/xmpp_session";
+
+local keys = xmpp_session.join_keys();
+
+local function read_query(event)
+	local query = event.request.url and event.request.url.query;
+	if not query then return; end
+	local params = formdecode(query);
+	if type(params) ~= "table" then return; end
+	event.session.auth_token = params.token;
+	event.session.jitsi_web_query_room = params.room;
+end
+
+module:hook_global("websocket-session", read_query);
+module:hook_global("bosh-session", read_query);
+
+-- The fields Jitsi's modules read, and no other meaning in them.
+local function fill_jitsi_fields(session)
+	local grant = session.tillit;
+	session.jitsi_meet_context_user = {
+		id = grant.id, name = grant.name, moderator = grant.moderator,
+		affiliation = grant.moderator and "owner" or "member",
+	};
+	session.jitsi_meet_context_features = grant.features;
+	session.jitsi_meet_room = grant.room;
+	session.jitsi_meet_domain = grant.brand;
+	session.jitsi_meet_auth_issuer = grant.issuer;
+end
+
+-- Prosody asks its own ANONYMOUS again until it hears yes; one that can say no is this small.
+local sasl_methods = {};
+
+function sasl_methods.mechanisms() return { ANONYMOUS = true }; end
+
+function sasl_methods:select(mechanism)
+	if mechanism ~= "ANONYMOUS" then return false; end
+	self.selected = mechanism;
+	return true;
+end
+
+function sasl_methods:process()
+	local session = self.session;
+	local ok, err = xmpp_session.open_session(session, session.auth_token, session.jitsi_web_query_room, keys);
+	session.auth_token = nil;  -- one try for each connection, and nothing left to log
+	if not ok then
+		module:log("info", "login refused: %s", err);
+		if err == "sidecar-unreachable" then return "failure", "temporary-auth-failure", err; end
+		return "failure", "not-authorized", err;
+	end
+	fill_jitsi_fields(session);
+	self.username = generate_uuid();
+	return "success";
+end
+
+local function new_sasl(session)
+	return setmetatable({ session = session }, { __index = sasl_methods });
+end
+
+function sasl_methods:clean_clone() return new_sasl(self.session); end
+
+local provider = {};
+
+function provider.get_sasl_handler(session) return new_sasl(session); end
+
+function provider.test_password() return nil, "There are no passwords here."; end
+function provider.get_password() return nil; end
+function provider.set_password() return nil, "There are no passwords here."; end
+function provider.user_exists() return nil; end
+function provider.create_user() return nil, "There are no accounts here."; end
+function provider.delete_user() return nil; end
+
+module:provides("auth", provider);

@@ -1,0 +1,68 @@
+-- Every stanza a client sends passes here before it is routed, and needs a permission of the sender's join token.
+-- Load on each vhost where users log in. Which act needs what: tillit/acts.lib.lua.
+
+local now = require "util.time".now;
+local acts = module:require "tillit/acts";
+local presence_rules = module:require "tillit/presence_rules";
+local xmpp_session = module:require "tillit/xmpp_session";
+
+local muc = module:get_option_string("tillit_muc_host", "conference." .. module.host);
+local lobby = module:get_option_string("tillit_lobby_host", "lobby." .. module.host);
+local focus = module:get_option_string("tillit_focus_host", "focus." .. module.host);
+local breakout = module:get_option_string("tillit_breakout_host", "breakout." .. module.host);
+
+-- The components whose messages we can read, by the name of our rule for them.
+local services = {};
+local components = { "avmoderation", "breakout", "endconference", "filesharing", "metadata", "polls", "speakerstats" };
+for _, name in ipairs(components) do
+	services[module:get_option_string("tillit_" .. name .. "_host", name .. "." .. module.host)] = name;
+end
+
+local known_attributes = { to = true, from = true, type = true, id = true, ["xml:lang"] = true };
+local nothing = {};
+
+local function here_of(session, grant)
+	return {
+		host = module.host, muc = muc, lobby = lobby, focus = focus, breakout = breakout, services = services,
+		room = grant.room, self = session.full_jid, nick = grant.nick,
+	};
+end
+
+local function guard(event)
+	local session, stanza = event.origin, event.stanza;
+	if session.type ~= "c2s" then return; end  -- our own components and modules speak through here too
+	if xmpp_session.is_trusted(session.full_jid) then return; end
+	local grant = xmpp_session.grant_of(session);
+	if not grant then return xmpp_session.refuse(event, "not-authorized", "no-token"); end
+	for name in pairs(stanza.attr) do
+		if not known_attributes[name] then stanza.attr[name] = nil; end
+	end
+	if stanza.name == "presence" and stanza.attr.to == nil and stanza.attr.type == nil then
+		return true;  -- nobody has a roster here: nobody is told
+	end
+	if not xmpp_session.state.expel then  -- the other half of why_not in mod_tillit_admission: each asks for the other
+		module:log("error", "mod_tillit_admission does not stand: nobody can join");
+		return xmpp_session.refuse(event, "service-unavailable", "gate-missing");
+	end
+	local may = not grant.left and grant.session_until > now() and grant.permissions or nothing;
+	local verdict = acts.judge(stanza, may, here_of(session, grant));
+	if not verdict.allow then return xmpp_session.refuse(event, verdict.condition, verdict.rule); end
+	if verdict.record and not xmpp_session.record(verdict.record, grant.room, grant.id, verdict.data) then
+		return xmpp_session.refuse(event, "service-unavailable", "events-unwritable");
+	end
+	if stanza.name == "presence" then
+		for _, dropped in ipairs(presence_rules.rewrite(stanza, grant, may)) do
+			module:log("info", "left out of a presence: rule=%s", dropped[2]);
+			xmpp_session.record("message.dropped", grant.room, grant.id, { type = "presence", rule = dropped[2] });
+		end
+	end
+	session.tillit_gates = session.tillit_gates or {};
+	session.tillit_gates.permissions = true;
+end
+
+-- 500: before anything else that sees a client's stanza, Jitsi's filters at 0 to 100 among them.
+for _, name in ipairs({ "iq", "message", "presence" }) do
+	for _, target in ipairs({ "bare", "full", "host" }) do
+		module:hook("pre-" .. name .. "/" .. target, guard, 500);
+	end
+end
