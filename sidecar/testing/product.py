@@ -1,5 +1,6 @@
 """The product over a folder, and the browsers of those who use it."""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -38,6 +39,7 @@ from sidecar.testing.far_ends import FakeChannel, FakeCode, FakeConference, Fake
 from sidecar.testing.people import BERIT, COLM, ELIN, FRIDA, MAJA, SIV, Clock, Invented
 from sidecar.web.app import create_app
 
+_EVENTS = "/internal/bridge/events"
 ORIGIN = "https://exempelbanken.example"
 SDP = "v=0\r\n"  # what a browser would offer; the stand-in for the bridge does not read it
 
@@ -241,20 +243,31 @@ class Product:
 
     def bridge_says(self, *events: Mapping[str, Any], token: str | None = None) -> TestResponse:
         """Post events as the media bridge does. token: sent instead of a right one."""
-        client, path = self.app.test_client(), "/internal/bridge/events"
-        body = self.app.json.dumps({"events": list(events)}).encode()
+        value = self.bridge_token(*events) if token is None else token
+        return self.app.test_client().post(
+            _EVENTS,
+            data=self._events(events),
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {value}"},
+            base_url=ORIGIN,
+        )
+
+    def bridge_token(self, *events: Mapping[str, Any]) -> str:
+        """Return the control token the media bridge sends with these very events."""
         bridge = self.services.settings.bridge
-        good = mint_control_token(
+        return mint_control_token(
             signing_key=self.services.ring.signing_key("control"),
             issuer=bridge.audience,
             audience=bridge.events_audience,
             method="POST",
-            path=path,
-            body=body,
+            path=_EVENTS,
+            body=self._events(events),
             now=self.clock(),
         )
-        headers = {"Authorization": f"Bearer {good if token is None else token}"}
-        return client.post(path, data=body, content_type="application/json", headers=headers, base_url=ORIGIN)
+
+    @staticmethod
+    def _events(events: Sequence[Mapping[str, Any]]) -> bytes:
+        return json.dumps({"events": events}).encode()
 
 
 @dataclass

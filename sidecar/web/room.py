@@ -52,10 +52,8 @@ def page(pid: str) -> AnyResponse | str:
 @access("occupant")
 def token(pid: str) -> Response:
     """Mint a join token: single use, two minutes, only for somebody who was admitted."""
-    here = place()
-    minted = services().admission.mint(here)
-    state = room_state(services(), here, translator())
-    return jsonify(token=minted, join_url=f"/v/{pid}/room/join", state=state)
+    minted = services().admission.mint(place())
+    return jsonify(token=minted, join_url=f"/v/{pid}/room/join")
 
 
 @room.post("/room/join")

@@ -1,6 +1,8 @@
 """What one person's page may know of the room, as JSON: built anew for each reader, nothing hidden is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from sidecar.adapters.i18n import Translator
@@ -9,6 +11,8 @@ from sidecar.domain.clock import to_text
 from sidecar.domain.meetings import INSIDE, Meeting, Participant, ParticipantState
 from sidecar.domain.permissions import Permission
 from sidecar.domain.policy import (
+    Policy,
+    Situation,
     band_for,
     decide,
     encryption_for,
@@ -29,15 +33,14 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
     where = situation(policy, meeting, me)
     permissions = permissions_for(policy, where)
     adviser = next((p for p in places if p.is_staff), None)
-    words = {
-        "adviser": _name(services, adviser) if adviser else services.brands[meeting.brand].name,
-        "phone": services.brands[meeting.brand].phone,
-    }
-    refusals = {
-        permission.value: policy.sentences.say(decision, t.language, **words)
-        for permission in Permission
-        if not (decision := decide(policy, where, permission)).allowed
-    }
+    brand = services.brands[meeting.brand]
+    refusals = _refusals(
+        policy,
+        where,
+        language=t.language,
+        adviser=_name(services, adviser) if adviser else brand.name,
+        phone=brand.phone,
+    )
     band = band_for(where)
     return {
         "meeting": {
@@ -63,8 +66,8 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
         "people": [_person(services, place, t) for place in places if place.state in _SHOWN and _came(place)],
         "lobby": _lobby(services, places, t) if Permission.ADMIT in permissions else [],
         "alerts": _alerts(places, t) if Permission.ADMIT in permissions else [],
-        "refusals": refusals,
-        "chat": _chat(services, meeting, t) if Permission.CHAT in permissions else [],
+        "refusals": dict(refusals),
+        "chat": _chat(services, meeting, places) if Permission.CHAT in permissions else [],
         "raises": [
             {
                 "target": target,
@@ -76,6 +79,19 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
         if Permission.RAISE_SECURITY in permissions
         else [],
     }
+
+
+# Values in, a value out: a raise, another role package or another adviser makes another key, so no answer goes stale.
+@lru_cache(maxsize=1000)
+def _refusals(policy: Policy, where: Situation, *, language: str, adviser: str, phone: str) -> Mapping[str, str]:
+    """Return the sentence of every permission this person does not have."""
+    return MappingProxyType(
+        {
+            permission.value: policy.sentences.say(decision, language, adviser=adviser, phone=phone)
+            for permission in Permission
+            if not (decision := decide(policy, where, permission)).allowed
+        }
+    )
 
 
 def verified_label(services: Services, place: Participant, t: Translator) -> str:
@@ -144,8 +160,9 @@ def _alerts(places: Sequence[Participant], t: Translator) -> list[dict[str, Any]
     ]
 
 
-def _chat(services: Services, meeting: Meeting, t: Translator) -> list[dict[str, Any]]:
-    names = {place.id: _name(services, place) for place in services.meetings.participants(meeting.id)}
+def _chat(services: Services, meeting: Meeting, places: Sequence[Participant]) -> list[dict[str, Any]]:
+    lines = services.meetings.chat(meeting.id)
+    names = {place.id: _name(services, place) for place in places} if lines else {}
     return [
         {
             "id": line.id,
@@ -154,7 +171,7 @@ def _chat(services: Services, meeting: Meeting, t: Translator) -> list[dict[str,
             "at": to_text(line.at),
             "text": line.text,
         }
-        for line in services.meetings.chat(meeting.id)
+        for line in lines
     ]
 
 

@@ -28,6 +28,7 @@ from sidecar.domain.clock import utc_now
 from sidecar.domain.policy import policy_digest
 from sidecar.settings import load_settings
 from sidecar.web.app import create_app
+from simulators.demo.processes import Processes
 from simulators.demo.story import FLAGS
 from simulators.demo.world import BANK_HOST, Ports, World
 from tests.e2e.staff_seed import ZONE, SeededDay, open_day, seed_future, seed_past, seed_present
@@ -45,7 +46,7 @@ SignIn = Callable[[str], Page]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Processes]]:
     policy = tmp_path_factory.mktemp("policy") / "policy"
     shutil.copytree(SHIPPED, policy)
     late = policy / "types" / OVERDUE
@@ -53,17 +54,29 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("world"), Ports.free(), policy_dir=policy)
     running = world.start(lambda title: None)
     try:
-        yield world
+        yield world, running
     finally:
         running.stop()
 
 
 @pytest.fixture(scope="module")
-def day(world: World) -> SeededDay:
+def world(started: tuple[World, Processes]) -> World:
+    return started[0]
+
+
+@pytest.fixture(scope="module")
+def day(started: tuple[World, Processes]) -> SeededDay:
+    """The seeded day. The worker is away meanwhile: it would deliver what the seed says did not arrive."""
+    world, running = started
+    worker = next(process for process in running.all if process.name == "worker")
+    assert worker.popen is not None
+    worker.popen.terminate()
+    worker.popen.wait(timeout=20)
     made = open_day(world.settings_file)
     seed_past(made)
     seed_present(made)
     seed_future(made)
+    running.start(worker)
     return made
 
 
@@ -218,6 +231,7 @@ def test_page_is_accessible_and_never_wider_than_the_screen(name: str, desk: Sig
     for theme, width, height in (("light", 1280, 800), ("dark", 1280, 800), ("dark", 390, 844), ("light", 390, 844)):
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # a literal
         page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         assert wider_than_screen(page) == []
         photograph(page, f"{name}-{width}-{theme}")
         if (theme, width) == ("light", 1280):  # then what was folded away, too

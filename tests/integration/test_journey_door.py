@@ -1,7 +1,6 @@
-"""The door of a meeting: consent first, identify first, the right person, the lobby, the join token, coming back."""
+"""From the link to the room: consent first, identity before anything, and the adviser opens the door."""
 
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,11 +10,11 @@ from werkzeug.test import TestResponse
 from sidecar.domain.errors import ConflictError, RefusedError
 from sidecar.domain.identity import LoA
 from sidecar.domain.ids import ParticipantId
-from sidecar.domain.meetings import MeetingState, ParticipantState
+from sidecar.domain.meetings import Meeting, ParticipantState
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Decision
-from sidecar.services.booking import Booker, BookingRequest
-from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SAMIR, SDP, SIV, TURE, Browser, Clock, FakeEid, Product, guest
+from sidecar.services.ports import JoinQuestion
+from sidecar.testing import MAJA, SAMIR, SDP, TURE, Browser, Clock, FakeEid, Product, guest
 
 START = {"method": "bankid", "same_device": False}
 
@@ -31,7 +30,7 @@ def maja(product: Product) -> Browser:
     return product.arrives(product.place_of(product.book(guests=[guest(SAMIR)]), Capacity.CUSTOMER))
 
 
-def meeting_of(browser: Browser):  # type: ignore[no-untyped-def]
+def meeting_of(browser: Browser) -> Meeting:
     return browser.product.meeting(browser.product.place(browser.place).meeting)
 
 
@@ -377,8 +376,13 @@ def test_without_the_bridge_nobody_is_in_the_room_and_the_place_is_kept(product:
 def test_a_plugin_can_keep_somebody_out_and_nobody_in(product: Product, maja: Browser) -> None:
     maja.waits(MAJA)
     elin = product.opens(meeting_of(maja))
-    asked = []
-    product.stub.judge = lambda question: asked.append(question) or Decision(False, "plugin.aml/listed", "refused")
+    asked: list[JoinQuestion] = []
+
+    def listed(question: JoinQuestion) -> Decision:
+        asked.append(question)
+        return Decision(False, "plugin.aml/listed", "refused")
+
+    product.stub.judge = listed
 
     assert rule(elin.post("room/admit", {"participant": maja.place})) == "plugin.aml/listed"
     assert state_of(maja) is ParticipantState.WAITING
@@ -439,381 +443,3 @@ def test_of_two_who_admit_at_once_one_does_and_the_other_is_told_with_the_record
     assert len(voided.data["entries"]) == 1
     assert set(voided.data["entries"]) < set(admitted)
     assert voided.data["reason"] == "conflict"
-
-
-# Away and back
-
-
-def in_room(product: Product, maja: Browser) -> Browser:
-    maja.waits(MAJA)
-    elin = product.opens(meeting_of(maja))
-    assert elin.post("room/admit", {"participant": maja.place}).status_code == 200
-    assert maja.joins().status_code == 200
-    assert elin.joins().status_code == 200
-    return elin
-
-
-@pytest.mark.requirement("R048")
-def test_who_leaves_comes_back_within_the_bound_as_who_they_were(product: Product, maja: Browser) -> None:
-    in_room(product, maja)
-    before = product.place(maja.place)
-    assert maja.post("room/leave").status_code == 200
-    assert ("expel", maja.place, "left") in product.conference.calls
-    product.clock.on(minutes=30)
-
-    assert maja.get("room").status_code == 200
-    assert maja.joins().status_code == 200
-    after = product.place(maja.place)
-    assert (after.state, after.identified, after.capacity) == (
-        ParticipantState.IN_ROOM,
-        before.identified,
-        before.capacity,
-    )
-    assert product.kinds(meeting_of(maja))[-2:] == ["token.minted", "participant.rejoined"]
-
-
-@pytest.mark.requirement("R048", "R011")
-def test_after_the_bound_one_identifies_anew_and_is_admitted_anew(product: Product, maja: Browser) -> None:
-    elin = in_room(product, maja)
-    maja.post("room/leave")
-    product.clock.on(minutes=30, seconds=1)
-
-    assert rule(maja.post("room/token")) == "default/session-ended"
-    assert rule(maja.post("room/chat", {"text": "Hej"})) == "default/session-ended"
-    assert maja.get("room/state").status_code == 403
-    assert maja.get("room").headers["Location"].endswith("/left")
-    assert f"/v/{maja.place}/identify" in maja.get("left").text
-
-    maja.waits(MAJA)
-    assert rule(maja.post("room/token")) == "default/admitted-first"
-    assert elin.post("room/admit", {"participant": maja.place}).status_code == 200
-    assert maja.joins().status_code == 200
-
-
-@pytest.mark.requirement("R011")
-def test_time_in_the_room_runs_out_for_everybody(product: Product, maja: Browser) -> None:
-    in_room(product, maja)
-    until = product.place(maja.place).session_until
-    assert until == meeting_of(maja).ends_at + timedelta(minutes=30)
-    product.clock.now = until
-
-    assert rule(maja.post("room/chat", {"text": "Hej"})) == "default/session-ended"
-    assert rule(maja.post("room/token")) == "default/session-ended"
-    assert f"/v/{maja.place}/identify" in maja.get("left").text
-
-
-@pytest.mark.requirement("R015", "R048")
-def test_an_adviser_who_was_away_for_long_comes_back_through_the_calls_own_check(
-    product: Product, maja: Browser
-) -> None:
-    """Before, the desk led back to a room whose token was refused, for good."""
-    elin = in_room(product, maja)
-    elin.post("room/leave")
-    product.clock.on(minutes=31)
-    assert elin.post("room/token").status_code == 403
-
-    begun = elin.post(f"/desk/meetings/{meeting_of(maja).id}/start", form=True)
-    assert elin.get(elin.passes_identity_service(begun, ELIN)).status_code == 302
-    assert elin.joins().status_code == 200
-
-
-@pytest.mark.requirement("R011")
-def test_who_identifies_anew_while_in_the_room_is_cut_from_it_and_waits(product: Product, maja: Browser) -> None:
-    elin = in_room(product, maja)
-    product.clock.on(minutes=1)
-    other = product.arrives(product.place(maja.place), consents=False)
-    assert other.identifies(MAJA).get_json()["next"].endswith("/lobby")
-
-    assert state_of(other) is ParticipantState.IDENTIFIED
-    product.worker()
-    assert ("expel", maja.place, "identified-anew") in product.conference.calls
-    other.get("lobby")
-    assert elin.post("room/admit", {"participant": maja.place}).status_code == 200
-    assert other.joins().status_code == 200
-
-
-@pytest.mark.requirement("R011")
-def test_who_was_put_out_stays_out(product: Product, maja: Browser) -> None:
-    elin = in_room(product, maja)
-    link = product.services.links.secret(ParticipantId(maja.place))
-    assert elin.post("room/expel", {"participant": maja.place}).status_code == 200
-
-    assert ("expel", maja.place, "expelled") in product.conference.calls
-    for act, body in (("token", {}), ("chat", {"text": "Hej"}), ("hand", {"raised": True})):
-        assert maja.post(f"room/{act}", body).status_code == 401, act
-    assert maja.get("room/state").status_code == 403
-    assert maja.get("lobby").headers["Location"].endswith("/left")
-    assert rule(maja.post("sign-in/start", START)) == "default/invited-only"
-    assert product.browser().get(f"/m/{link}").status_code == 404, "the link leads nowhere any more"
-    assert elin.post("room/admit", {"participant": maja.place}).status_code == 409
-
-
-@pytest.mark.requirement("R011")
-def test_who_was_sent_away_from_the_lobby_does_not_wait_again(product: Product, maja: Browser) -> None:
-    maja.waits(MAJA)
-    elin = product.opens(meeting_of(maja))
-    assert elin.post("room/deny", {"participant": maja.place}).status_code == 200
-
-    assert maja.get("lobby").headers["Location"].endswith("/left")
-    assert rule(maja.post("sign-in/start", START)) == "default/invited-only"
-    assert maja.post("lobby/choice", {"choice": "wait"}).status_code == 409
-    assert elin.post("room/deny", {"participant": maja.place}).status_code == 409, "twice"
-
-
-@pytest.mark.requirement("R048")
-def test_the_bridge_tells_of_a_lost_connection_and_the_place_is_kept(product: Product, maja: Browser) -> None:
-    in_room(product, maja)
-    told = {"id": "ev_1", "kind": "media.left", "participant": maja.place, "at": product.clock().isoformat()}
-
-    assert product.bridge_says({**told, "data": {"reason": "connection_lost"}}).status_code == 200
-    assert state_of(maja) is ParticipantState.AWAY
-    assert product.bridge_says({**told, "data": {"reason": "connection_lost"}}).status_code == 200
-    assert product.kinds(meeting_of(maja)).count("media.left") == 1, "told twice, recorded once"
-    assert maja.joins().status_code == 200
-    assert product.bridge_says({**told, "id": "ev_2", "data": {"reason": "replaced"}}).status_code == 200
-    assert state_of(maja) is ParticipantState.IN_ROOM, "her newer connection took the older one's place"
-
-
-def test_an_event_of_the_bridge_that_could_not_be_recorded_is_taken_in_when_it_comes_again(
-    product: Product, maja: Browser
-) -> None:
-    in_room(product, maja)
-    told = {"id": "ev_1", "kind": "media.left", "participant": maja.place, "at": product.clock().isoformat()}
-    with product.dead_audit():
-        assert product.bridge_says(told).status_code == 503
-
-    assert product.bridge_says(told).status_code == 200
-    assert state_of(maja) is ParticipantState.AWAY
-
-
-@pytest.mark.parametrize(
-    "poison",
-    [
-        {"kind": "message.dropped", "data": {"type": "maja.granlid@example.org", "rule": "closed-list"}},
-        {"kind": "message.dropped", "data": {"type": "199002142389"}},
-        {"kind": "media.left", "at": "yesterday"},
-        {"kind": "media.left", "at": None},
-        {"kind": "media.joined", "data": "no object"},
-        {"kind": "unheard.of"},
-        {"kind": "media.left", "participant": "p_nobody"},
-    ],
-    ids=str,
-)
-def test_an_event_that_can_never_be_recorded_does_not_hold_up_the_others(
-    product: Product, maja: Browser, poison: dict[str, object]
-) -> None:
-    """The bridge sends in order and repeats what is refused: one hostile message would have silenced it for good."""
-    in_room(product, maja)
-    good = {"id": "ev_2", "kind": "media.left", "participant": maja.place, "at": product.clock().isoformat()}
-    bad = {"id": "ev_1", "participant": maja.place, "at": product.clock().isoformat(), **poison}
-
-    assert product.bridge_says(bad, "no event", good).status_code == 200  # type: ignore[arg-type]
-    assert state_of(maja) is ParticipantState.AWAY
-
-
-# The adviser
-
-
-@pytest.mark.requirement("R015")
-def test_the_desks_session_alone_opens_no_call(product: Product) -> None:
-    meeting, elin = product.book(), product.signs_in(ELIN)
-
-    assert rule(elin.get(f"/desk/meetings/{meeting.id}/enter")) == "default/call-check"
-    assert product.meeting(meeting).state is MeetingState.BOOKED
-
-
-@pytest.mark.requirement("R009", "R015")
-@pytest.mark.parametrize("amr", [("pwd", "otp"), ("pwd", "sms"), ("pwd",), ()])
-def test_the_calls_own_check_asks_for_a_strong_method_where_the_type_does(
-    product: Product, amr: tuple[str, ...]
-) -> None:
-    meeting, elin = product.book(), product.signs_in(ELIN)
-    product.identity_service.amr = amr
-    state = elin.post(f"/desk/meetings/{meeting.id}/start", form=True).headers["Location"].partition("state=")[2]
-
-    answer = elin.get("/staff/callback", query_string={"state": state, "code": "elin"})
-
-    assert rule(answer) == "mortgage@1/staff"
-    assert rule(elin.get(f"/desk/meetings/{meeting.id}/enter")) == "default/call-check"
-
-
-@pytest.mark.requirement("R015")
-def test_the_check_is_for_this_call_by_this_person_and_soon_over(product: Product) -> None:
-    meeting, other = product.book(), product.book(customer=product.customer(TURE))
-    elin = product.signs_in(ELIN)
-    state = elin.post(f"/desk/meetings/{meeting.id}/start", form=True).headers["Location"].partition("state=")[2]
-    colleague = elin.get("/staff/callback", query_string={"state": state, "code": "siv"})
-    assert colleague.status_code == 403, "a colleague cannot lend a key"
-    elin.passes_identity_service(elin.post(f"/desk/meetings/{meeting.id}/start", form=True), ELIN)
-
-    assert rule(elin.get(f"/desk/meetings/{other.id}/enter")) == "default/call-check"
-    product.clock.on(minutes=5, seconds=1)
-    assert rule(elin.get(f"/desk/meetings/{meeting.id}/enter")) == "default/call-check"
-    assert "staff.call_check" in product.kinds(meeting)
-
-
-@pytest.mark.requirement("R015", "R129")
-def test_nobody_opens_a_colleagues_meeting(product: Product) -> None:
-    meeting, siv = product.book(), product.staff(SIV)
-
-    with pytest.raises(RefusedError) as refused:
-        product.services.admission.open_meeting(
-            meeting.id, siv.id, packages=siv.packages, call_checked_at=product.clock()
-        )
-    assert refused.value.params["rule"] == "default/own-meetings"
-
-
-@pytest.mark.requirement("R008")
-def test_a_role_gives_its_tools_always_the_same_and_never_anothers(product: Product) -> None:
-    """Siv of customer service may hold an onboarding, and in it neither invite guests nor see unmasked data."""
-    elin, siv = product.staff(ELIN), product.staff(SIV)
-    assert elin.packages == product.staff(ELIN).packages == {"mortgage-adviser"}
-    assert siv.packages == {"customer-service"}
-    rights = {}
-    for who in (ELIN, SIV):
-        meeting = product.book(type_name="onboarding", adviser=who)
-        rights[who.key] = set(product.opens(meeting, who).get("room/state").get_json()["me"]["permissions"])
-
-    assert {"invite_guest", "see_unmasked", "calculate"} <= rights["elin"] - rights["siv"]
-    assert rights["siv"] < rights["elin"]
-    siv_room = product.opens(product.book(type_name="onboarding", adviser=SIV), SIV)
-    assert rule(siv_room.post("room/invite", {"name": "X", "capacity": "observer"})) == "packages/invite_guest"
-
-
-@pytest.mark.requirement("R008", "R024")
-def test_a_role_books_its_own_kinds_of_meeting_for_its_own_customers(product: Product) -> None:
-    for who, type_name, segment, sentence in (
-        (SIV, "mortgage", "private", "type-not-in-your-role"),
-        (FRIDA, "mortgage", "private", "type-not-in-your-role"),
-        (ELIN, "corporate-fx", "corporate", "type-not-in-your-role"),
-        (ELIN, "mortgage", "corporate", "not-for-segment"),
-    ):
-        customer = product.customer(AGNES if segment == "corporate" else MAJA, segment=segment)
-        with pytest.raises(RefusedError) as refused:
-            product.book(adviser=who, type_name=type_name, customer=customer)
-        assert refused.value.params["sentence"] == sentence, (who.name, type_name)
-        assert product.records()[-1].data["sentence"] == sentence
-
-
-def test_a_meeting_keeps_the_role_it_was_opened_with(product: Product) -> None:
-    """Another group tomorrow, another set of tools: what the adviser holds now counts, not what a booking copied."""
-    meeting = product.book()
-    product.identity_service.people["elin"] = replace(ELIN, groups=("bank-private-bankers",))
-    product.opens(meeting)
-
-    assert product.meeting(meeting).packages == {"private-banker"}
-
-
-@pytest.mark.requirement("R014", "R129")
-def test_staff_without_any_role_are_refused_and_leave_no_trace_but_that(product: Product) -> None:
-    product.identity_service.people["elin"] = replace(ELIN, groups=("bank-canteen",))
-    before = product.stores()["people.people"]
-    browser = product.browser()
-    state = browser.get("/staff/sign-in").headers["Location"].partition("state=")[2]
-
-    answer = browser.get("/staff/callback", query_string={"state": state, "code": "elin"})
-
-    assert rule(answer) == "default/no-role-package"
-    assert product.stores()["people.people"] == before
-
-
-# On demand
-
-
-@pytest.mark.requirement("R038", "R040")
-def test_a_caller_is_identified_waits_and_is_picked_up_by_one(product: Product) -> None:
-    caller = product.calls().waits(MAJA)
-    meeting = meeting_of(caller)
-    siv, elin = product.signs_in(SIV), product.signs_in(ELIN)
-    assert [place.id for _, place in product.services.on_demand.waiting()] == [caller.place]
-
-    assert siv.post(f"/desk/meetings/{meeting.id}/pick-up").status_code == 200
-    assert rule(elin.post(f"/desk/meetings/{meeting.id}/pick-up")) == "default/taken"
-    assert product.services.on_demand.waiting() == []
-    room = product.opens(meeting, SIV)
-    assert room.post("room/admit", {"participant": caller.place}).status_code == 200
-    assert caller.joins().status_code == 200
-    assert product.place(caller.place).person is not None
-    first = product.records(meeting)[0]
-    assert (first.kind, first.actor) == ("meeting.booked", caller.place)
-
-
-@pytest.mark.requirement("R038")
-def test_a_caller_the_bank_knows_is_that_customer_and_a_stranger_becomes_a_guest(product: Product) -> None:
-    known = product.customer(MAJA)
-    for who, expected in ((MAJA, known), (TURE, None)):
-        caller = product.calls().waits(who)
-        person = product.place(caller.place).person
-        assert person is not None
-        assert product.services.people.get(person).shown_name == who.name
-        assert expected is None or person == expected
-
-
-@pytest.mark.requirement("R038")
-def test_a_calls_place_stays_with_who_took_it(product: Product) -> None:
-    caller = product.calls().waits(MAJA)
-
-    assert caller.identifies(TURE).get_json()["next"].endswith("wrong_person")
-    assert product.place(caller.place).person == product.services.people.find_by_subject(_number(MAJA)).id  # type: ignore[union-attr]
-
-
-@pytest.mark.requirement("R040")
-def test_outside_opening_hours_nobody_calls_and_the_hours_are_told(product: Product) -> None:
-    product.clock.on(hours=8)
-    browser = product.browser()
-    browser.get("/call")
-    before = product.stores()["meetings.meetings"]
-
-    answer = browser.post("/call", {"type": "onboarding"}, form=True)
-
-    assert answer.status_code == 200
-    assert "08.00" in answer.text
-    assert product.stores()["meetings.meetings"] == before
-    assert product.records()[-1].data["rule"] == "default/opening-hours"
-    product.worker()  # a refused call has no meeting, and still must not trip the worker
-    assert product.worker() == 0
-
-
-@pytest.mark.requirement("R038")
-@pytest.mark.parametrize("wanted", ["mortgage", "corporate-fx", "nothing", "", "onboarding'; --"])
-def test_what_must_be_booked_cannot_be_called(product: Product, wanted: str) -> None:
-    browser = product.browser()
-    browser.get("/call")
-
-    assert browser.post("/call", {"type": wanted}, form=True).status_code == 200
-    assert product.stores()["meetings.meetings"] == []
-
-
-@pytest.mark.requirement("R038")
-def test_of_two_who_pick_up_at_once_one_has_the_call(product: Product) -> None:
-    meeting = meeting_of(product.calls().waits(MAJA))
-    read = product.meeting(meeting)
-    product.services.staff.pick_up(product.staff(SIV), read)
-
-    with pytest.raises(ConflictError):
-        product.services.staff.pick_up(product.staff(ELIN), read)
-    assert product.meeting(meeting).adviser == product.staff(SIV).id
-    assert product.kinds(meeting)[-2:] == ["call.picked_up", "act.voided"]
-
-
-def _number(who):  # type: ignore[no-untyped-def]
-    from sidecar.domain.identity import Subject
-
-    return Subject("se-personnummer", who.number)
-
-
-@pytest.mark.requirement("R135")
-def test_a_booking_for_a_caller_of_another_country_is_stored_there(product: Product) -> None:
-    member = product.staff(ELIN)
-    customer = product.customer(TURE, country="FI")
-    request = BookingRequest(
-        type_name="mortgage",
-        customer=customer,
-        adviser=member.id,
-        purpose="Laina",
-        starts_at=product.clock(),
-        duration=timedelta(minutes=45),
-        brand="exempelbanken",
-    )
-
-    assert product.services.booking.book(request, Booker(member.id, member.packages)).region == "eu-central-fi"

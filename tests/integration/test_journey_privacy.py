@@ -29,9 +29,11 @@ def lines() -> Iterator[io.StringIO]:
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
-    root.handlers[:], root.level = [handler], logging.DEBUG
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG)
     yield stream
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 class Journey:

@@ -16,7 +16,7 @@ from sidecar.adapters.sql.meeting_store import SqlMeetingStore
 from sidecar.domain.errors import StoreUnavailableError
 from sidecar.domain.ids import MeetingId
 from sidecar.domain.permissions import Capacity
-from sidecar.services.ports import Announcement
+from sidecar.services.ports import Announcement, MeetingTx
 from sidecar.testing import ELIN, MAJA, NOON, SAMIR, Browser, Product, guest
 from sidecar.web.feed import Feed, event
 
@@ -29,7 +29,11 @@ def told(kind: str, meeting: MeetingId = ONE) -> Announcement:
 
 
 def announce(store: SqlMeetingStore, *announcements: Announcement) -> None:
-    store.write(lambda tx: [tx.announce(each) for each in announcements])
+    def effect(tx: MeetingTx) -> None:
+        for each in announcements:
+            tx.announce(each)
+
+    store.write(effect)
 
 
 def of_one(announcement: Announcement) -> bool:
@@ -219,7 +223,7 @@ def stream(browser: Browser, path: str) -> Iterator[Callable[[], tuple[str, Any]
         closed.set()
         store = browser.product.services.meetings
         meetings = {each.id for each in store.between(NOON - timedelta(days=1), NOON + timedelta(days=1))}
-        store.write(lambda tx: [tx.announce(told("meeting.booked", meeting)) for meeting in meetings])
+        announce(store, *(told("meeting.booked", meeting) for meeting in meetings))
         thread.join(_PATIENCE_S)
 
 

@@ -38,6 +38,7 @@ export class Connection {
   /** @type {Partial<Record<Kind, RTCRtpSender>>} */ #senders = {};
   /** @type {Record<Kind, MediaStreamTrack | null>} */ #tracks = { microphone: null, camera: null, share: null };
   /** @type {{audio: string[], video: string[]}} */ #mids = { audio: [], video: [] };
+  /** @type {any} the bridge's last word on who is in which slot: it may come before we know our own */ #seats = null;
   /** @type {Map<string, any>} last message of each kind that the bridge must hear again after a reconnect */ #standing = new Map();
   /** @type {import("./quality.js").Level} */ #level = "good";
   /** @type {AbortController} */ #run = new AbortController();
@@ -163,6 +164,7 @@ export class Connection {
       tracks.set(mid, receiver.track);
     }
     this.#wiring.tracks(tracks);
+    if (this.#seats) this.#wiring.slots(bySlot(this.#seats, this.#mids));
   }
 
   /** @param {RTCDataChannel} channel */
@@ -183,7 +185,10 @@ export class Connection {
       const message = parsed(data);
       if (channel !== this.#channel || typeof message?.type !== "string") return;
       if (message.type === "pong") heard = performance.now();
-      else if (message.type === "slots") this.#wiring.slots(bySlot(message, this.#mids));
+      else if (message.type === "slots") {
+        this.#seats = message;
+        this.#wiring.slots(bySlot(message, this.#mids));
+      }
       else this.#wiring.message(message);
     });
     channel.addEventListener("close", () => {
@@ -205,6 +210,7 @@ export class Connection {
     this.#pc = null;
     this.#channel = null;
     this.#senders = {};
+    this.#seats = null;
     clearTimeout(this.#retry);
     clearTimeout(this.#patience);
     clearInterval(this.#pulse);
