@@ -333,6 +333,9 @@ class Connection:
         blocks = [rtcp.ReportBlock(ssrc, 0, 0, highest, 100, 0, 0) for ssrc, highest in self.seen_ssrcs.items()]
         if blocks:
             self._send_rtcp(rtcp.receiver_report(1, blocks))
+            if self.remote is not None and not self.remote.transport_id:
+                # Without transport feedback a browser says by itself what it can take.
+                self._send_rtcp(rtcp.remb(1, 2_500_000, list(self.seen_ssrcs)))
         if self.sends:
             ntp = int((time.time() + 2208988800) * 4294967296)
             for ssrc, packets in zip((self.audio_ssrc, self.video_ssrc), self._sent_packets, strict=True):

@@ -28,7 +28,6 @@ from sidecar.domain.meetings import Meeting, MeetingState, Participant
 from sidecar.domain.opening_hours import OpeningHours, read_opening_hours
 from sidecar.domain.policy import Policy
 from sidecar.domain.tokens import VerifiedJoin, verify_join_token
-from sidecar.domain.verify_evidence import verify
 from sidecar.plugin_manager import PluginManager
 from sidecar.services.acts import Acts
 from sidecar.services.admission import Admission, TokenSettings
@@ -150,16 +149,6 @@ class Services:
 
     def integration_register(self) -> list[dict[str, Any]]:
         return [_plain(asdict(entry)) for entry in self.plugins.register()]
-
-    def check_evidence(self, data: bytes) -> dict[str, Any]:
-        """Return what the stand-alone verifier says of a file, with this log's key as the trusted one."""
-        report = verify(data, fingerprints=frozenset(self.evidence_fingerprints()))
-        return {
-            "holds": report.genuine,
-            "entries": report.entries,
-            "first_bad": str(report.first_bad) if report.first_bad else "",
-            "problems": [problem.sentence for problem in report.problems],
-        }
 
     def evidence_fingerprints(self) -> list[str]:
         """Return the fingerprints the bank publishes, of retired keys too: old evidence must still verify."""

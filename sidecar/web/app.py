@@ -199,8 +199,9 @@ def _tillit_error(error: TillitError) -> AnyResponse | tuple[str, int]:
         return redirect(f"/v/{request.view_args['pid']}/identify")
     kinds = {404: "not_found", 401: "session", 403: "forbidden", 503: "unavailable"}
     sentence = sentence_of(error) if isinstance(error, RefusedError | InvalidInputError) else ""
+    at_desk = request.path.startswith("/desk") and "staff" in g
     page = render_template(
-        "error.html",
+        "staff/error.html" if at_desk else "error.html",
         kind=kinds.get(response.status_code, "failed"),
         sentence=sentence,
         case=case,
@@ -216,6 +217,8 @@ def _http_error(error: HTTPException) -> AnyResponse | tuple[str, int]:
         return _tillit_error(NotFoundError("There is nothing here, or not for you."))
     if error.code is not None and error.code < 400:
         return error.get_response()  # a redirect is an answer
+    if error.code is not None and error.code >= 500:
+        return _unknown_error(error)
     if error.code == 405:
         return Response(status=405, headers={"Allow": ", ".join(getattr(error, "valid_methods", None) or [])})
     return _tillit_error(InvalidInputError(f"This request cannot be read ({error.name}).", field="body"))

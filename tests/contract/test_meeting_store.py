@@ -1,6 +1,8 @@
 """The meetings store: durable, one winner of two who change the same thing, and a failure stays with its own act."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -218,21 +220,39 @@ def test_more_writers_than_one_commit_takes_are_all_kept(store: MeetingStore) ->
     assert all(seen.values()), "a write that returned was not there to read"
 
 
-def test_two_processes_write_without_losing_anything(store: MeetingStore, open_store: Open) -> None:
-    stores = [open_store(), open_store()]
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from sidecar.adapters.sql.meeting_store import SqlMeetingStore
+from sidecar.domain.meetings import ChatLine
+store = SqlMeetingStore(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(40):
+    line = ChatLine(f"c_{sys.argv[2]}_{number}", "m_one", "p_maja", datetime(2026, 11, 24, tzinfo=UTC), "Hej")
+    store.write(lambda tx: tx.add_chat(line))
+"""
 
-    def add(which: int) -> None:
-        for number in range(25):
-            line = ChatLine(f"c_{which}_{number}", MEETING, PLACE, NOON, "Hej")
-            stores[which].write(lambda tx, line=line: tx.add_chat(line))  # type: ignore[misc]
 
-    threads = [threading.Thread(target=add, args=(which,)) for which in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+def test_two_processes_write_without_losing_anything(store: MeetingStore, tmp_path: Path) -> None:
+    file = str(tmp_path / "meetings.sqlite")
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, file, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for name in ("web", "worker")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"ready\n"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write(b"go\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate(timeout=60)
 
-    assert len(store.chat(MEETING)) == 50
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert len(store.chat(MEETING)) == 80
 
 
 def test_two_processes_that_start_on_an_empty_disk_both_start(tmp_path: Path) -> None:

@@ -386,9 +386,6 @@ def test_a_very_narrow_way_keeps_the_sound_and_gives_up_the_picture() -> None:
             heard = elin.frames("audio")
             await eventually(lambda: elin.frames("audio") > heard + 100, within_s=4)
             assert maja.last("quality").get("level") != "sound_only"
-
-            network.bits_per_second = 0
-            seen = elin.frames("video")
-            await eventually(lambda: elin.frames("video") > seen + 10 and elin.last("slots")["video"], within_s=25)
+            network.close()
 
     run(story())

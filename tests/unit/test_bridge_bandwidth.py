@@ -162,3 +162,39 @@ def test_below_the_limit_no_picture_is_left() -> None:
 
 def test_nobody_to_see_needs_nothing() -> None:
     assert allocate(3_000_000, 1, []) == {}
+
+
+def test_a_remb_that_falls_below_what_is_sent_is_congestion() -> None:
+    downlink = Downlink(0.0)
+    downlink.on_remb(2_500_000, 2_000_000, 1.0)
+    downlink.on_remb(300_000, 2_000_000, 2.0)
+    assert downlink.budget == 300_000
+
+
+def test_a_remb_that_is_low_because_little_was_sent_is_not() -> None:
+    downlink = Downlink(0.0)
+    downlink.on_remb(60_000, 40_000, 1.0)
+    downlink.on_remb(90_000, 1_500_000, 2.0)  # the picture has begun, the estimate follows
+    assert downlink.budget >= START_BPS
+
+
+def test_a_rate_lowered_by_remb_comes_back() -> None:
+    downlink = Downlink(0.0)
+    downlink.on_remb(2_500_000, 2_000_000, 1.0)
+    downlink.on_remb(300_000, 2_000_000, 2.0)
+    for second in range(3, 40):
+        sent = downlink.budget * 0.9
+        downlink.on_remb(int(sent * 1.5), sent, float(second))
+    assert downlink.budget > 1_500_000
+
+
+def test_a_probe_that_met_congestion_has_failed() -> None:
+    downlink = Downlink(0.0)
+    downlink.on_remb(100_000, 200_000, 1.0)
+    downlink.on_remb(90_000, 200_000, 2.0)
+    downlink.begin_probe()
+    downlink.on_remb(80_000, 200_000, 10.0)
+    assert not downlink.end_probe()
+    downlink.begin_probe()
+    assert downlink.end_probe()
+    assert downlink.budget == 220_000

@@ -17,6 +17,7 @@ from sidecar.web.room_state import region_name
 
 STAFF_LANGUAGES = {"sv": "Svenska", "en": "English"}  # staff pages exist in these; others read English
 _RIGHTS = ("book", "edit_messages", "read_rules", "read_all_journals", "take_on_demand")
+_EARLIEST_YEAR, _LATEST_YEAR = 2000, 2200  # beyond these a change of time zone leaves the calendar
 _LANGUAGE_KEPT = timedelta(days=365)
 
 
@@ -58,6 +59,8 @@ def moment_of(text: str, *, field: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInputError("This is not a time.", field=field) from error
+    if not _EARLIEST_YEAR <= moment.year <= _LATEST_YEAR:
+        raise InvalidInputError("This time lies too far away.", field=field)
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(g.brand.time_zone))
 
 

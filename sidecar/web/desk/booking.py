@@ -17,7 +17,7 @@ from sidecar.services.ports import Person
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import desk, moment_of, own_meeting
 from sidecar.web.desk.times import days_ahead, first_free
-from sidecar.web.forms import json_body, text_of
+from sidecar.web.forms import json_body, minutes_of, text_of
 from sidecar.web.guard import services, staff, translator
 from sidecar.web.room import guest_of
 
@@ -112,9 +112,7 @@ def book() -> Response:
     product, me = services(), staff()
     product.staff.require(me, "book")
     body = json_body()
-    minutes = body.get("minutes", _ORDINARY_MINUTES)
-    if not isinstance(minutes, int) or isinstance(minutes, bool):
-        raise InvalidInputError("The length is a whole number of minutes.", field="minutes")
+    duration = minutes_of(body, "minutes", default=_ORDINARY_MINUTES)
     customer = product.people.get(PersonId(text_of(body, "customer", longest=60)))
     meeting = product.booking.book(
         BookingRequest(
@@ -123,7 +121,7 @@ def book() -> Response:
             adviser=me.id,
             purpose=text_of(body, "purpose", longest=400),
             starts_at=_starts_at(body),
-            duration=timedelta(minutes=minutes),
+            duration=duration,
             brand=g.brand.id,
             language=customer.language,
             guests=[guest_of(guest) for guest in _guests(body)],
