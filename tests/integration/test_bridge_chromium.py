@@ -62,7 +62,8 @@ LOOK = """async () => {
       seen.energy += s.totalAudioEnergy; seen.packets += s.packetsReceived;
     }
     if (s.type === 'outbound-rtp' && s.kind === 'video' && s.framesEncoded)
-      seen.sent = {width: s.frameWidth, fps: s.framesPerSecond, bps: s.targetBitrate};
+      seen.sent = {width: s.frameWidth, fps: s.framesPerSecond, bps: s.targetBitrate,
+        limit: s.qualityLimitationReason};
     if (s.type === 'transport') seen.cipher = s.srtpCipher;
   });
   const last = kind => window.messages.findLast(m => m.type === kind) || {};
@@ -165,6 +166,8 @@ def test_a_full_hd_camera_gets_the_rate_it_needs_at_once() -> None:
             try:
                 await eventually(enough, within_s=15)
             except AssertionError:
+                if sent.get("limit") == "cpu":
+                    pytest.skip("this machine is too busy to encode full HD, so the sender asks for less by itself")
                 raise AssertionError(f"the sender got {sent}") from None
 
     run(story())
