@@ -141,7 +141,8 @@ class Connection:
             ]
             mid = next(line[6:] for line in body.split("\n") if line.startswith("a=mid:"))
             lines += ["m=" + body.split("\n")[0], "c=IN IP4 0.0.0.0", "a=recvonly", "a=rtcp-mux", *kept]
-            lines += self._transport(mid, "active")
+            # Janus begins the handshake: it knows when its side is up, and a flight before that is lost for a second.
+            lines += self._transport(mid, "passive")
         return "\r\n".join(lines) + "\r\n"
 
     def _transport(self, mid: str, setup: str) -> list[str]:
@@ -185,14 +186,15 @@ class Connection:
         self.check()
 
     def check(self) -> None:
-        """Send one connectivity check."""
+        """Send one connectivity check. Who answered an offer is the controlled side (RFC 8445, section 6.1.1)."""
         if self.remote is None:
             return
         request = stun.binding_request(
             username=f"{self.remote.ufrag}:{self.ufrag}",
             password=self.remote.password.encode(),
             transaction_id=secrets.token_bytes(12),
-            use_candidate=True,
+            use_candidate=self.sends,
+            controlling=self.sends,
         )
         self._send(request)
 
@@ -225,7 +227,9 @@ class Connection:
         if request is not None:
             assert self.remote is not None
             self._send(stun.binding_success(request, self.remote.host, self.remote.port, self.password.encode()))
-        elif data[:2] == b"\x01\x01" and self.dtls is not None and not self._reached:
+        elif data[:2] != b"\x01\x01":
+            return
+        if self.dtls is not None and not self._reached:
             self._reached = True
             if self.remote is not None and not self.remote.they_start:
                 self.dtls.start()

@@ -91,15 +91,17 @@ class Generator:
 
             def settled(started: float = started, retried: list[float] = retried) -> bool:
                 now = time.monotonic()
-                if now - retried[0] > 0.5:
+                if now - retried[0] > 0.1:
                     retried[0] = now
                     for connection in self.connections:
                         connection.retransmit()
                 connected = all(c.ready for c in self.connections) and now - started > _ROOM_START_S
-                return connected or now - started > 10
+                return connected or now - started > 20
 
             self.run(settled)
-        return all(connection.ready for connection in self.connections)
+            if not all(connection.ready for connection in self.connections):
+                return False
+        return True
 
     def measure(self, seconds: float) -> dict[str, Any]:
         """Return what was sent and what came within so many seconds."""

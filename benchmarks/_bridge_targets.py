@@ -116,7 +116,9 @@ class Janus:
             connection = generator.connection(sends=False)
             answer = connection.answer(event["jsep"]["sdp"])
             self._ask(handle, {"request": "start"}, {"type": "answer", "sdp": answer}, session=session)
-            connection.connect(read_remote(event["jsep"]["sdp"]))
+            remote = read_remote(event["jsep"]["sdp"])
+            remote.they_start = True
+            connection.connect(remote)
 
     def _plugin(self) -> tuple[str, str]:
         session = f"{self._url}/{self._post(self._url, {'janus': 'create'})['data']['id']}"

@@ -140,9 +140,9 @@ def janus(folder: Path) -> Iterator[System]:
     """Janus from Debian with its videoroom plugin, its own configuration folder, loopback only."""
     configuration = folder / "janus"
     configuration.mkdir()
-    port, first = _free_port(), 20000
+    port, first = _free_port(), 20000 + os.getpid() % 10 * 4000
     (configuration / "janus.jcfg").write_text(
-        "general: { debug_level = 1 }\n"
+        "general: { debug_level = 1 session_timeout = 0 }\n"
         f'media: {{ rtp_port_range = "{first}-{first + 4000}" }}\n'
         'nat: { ice_enforce_list = "' + local_address() + '" }\n'
         'plugins: { disable = "' + ",".join(f"libjanus_{n}.so" for n in _UNUSED_PLUGINS) + '" }\n'
