@@ -95,6 +95,13 @@ class Acts:
         """Record and announce what happened without our doing (a track dropped, a wrong person)."""
         self.perform(*acts, effect=_nothing)
 
+    def record(self, *acts: Act) -> None:
+        """Record what changes nothing in the stores and what nobody waits to hear: a join token handed out.
+
+        Raises AuditUnavailableError.
+        """
+        self._audit.append(*(act.record() for act in acts))
+
     def refuse(self, act: Act, decision: Decision) -> NoReturn:
         """Record a refusal under its rule, announce it, raise RefusedError."""
         data = dict(act.data or {}) | {"rule": decision.rule, "act": act.kind, "sentence": decision.sentence}

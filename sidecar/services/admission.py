@@ -241,7 +241,7 @@ class Admission:
         )
         data = {"jti": claims.jti, "band": claims.band, "permissions": sorted(claims.permissions)}
         token = mint_join_token(claims, signing_key=self._join_key(), now=now, ttl=self._tokens.ttl)
-        self._acts.note(replace(act, data=data))
+        self._acts.record(replace(act, data=data))
         return token
 
     def joined(self, place: Participant, join: VerifiedJoin) -> Participant:
