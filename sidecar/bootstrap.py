@@ -2,27 +2,37 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import datetime
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from sidecar.adapters.api_keys import ApiKeys
 from sidecar.adapters.audit_files import FileAuditLog
-from sidecar.adapters.bridge import BridgeConference
 from sidecar.adapters.file_objects import FileObjects
 from sidecar.adapters.i18n import Catalogue, own_catalogue
 from sidecar.adapters.key_files import KeyRing, Purpose
+from sidecar.adapters.media_sides import reporters_of, shards_of, sides_of
 from sidecar.adapters.message_words import TemplateWords
+from sidecar.adapters.plugin_words import CatalogueSentences
 from sidecar.adapters.policy_files import SHIPPED, load_policy
+from sidecar.adapters.process_state import ProcessState
+from sidecar.adapters.recording_vault import FileRecordings
+from sidecar.adapters.redis_address import read_redis_url
+from sidecar.adapters.redis_state import RedisState
+from sidecar.adapters.reporters import Reporters
 from sidecar.adapters.ring_signer import RingSigner
+from sidecar.adapters.sealing import KeySealer
+from sidecar.adapters.shards import ShardedConference
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore
+from sidecar.adapters.sql.opening import StorePlace, store_place
 from sidecar.adapters.sql.people_store import SqlPeopleStore
 from sidecar.adapters.sql.session_store import SqlSessionStore
 from sidecar.domain.audit import AuditLog, VerifyingKey, kinds_with
 from sidecar.domain.clock import utc_now
-from sidecar.domain.control_tokens import SeenIds, verify_control_token
-from sidecar.domain.errors import ConfigurationError
+from sidecar.domain.errors import ConfigurationError, NotFoundError
 from sidecar.domain.evidence import MeetingSummary, evidence_of
+from sidecar.domain.evidence_rows import documents_shown, figures_shown, signatures_made
 from sidecar.domain.jws import unb64url
 from sidecar.domain.meetings import Meeting, MeetingState, Participant
 from sidecar.domain.opening_hours import OpeningHours, read_opening_hours
@@ -38,14 +48,21 @@ from sidecar.services.journals import Journals
 from sidecar.services.links import Links
 from sidecar.services.messages import Messages
 from sidecar.services.on_demand import OnDemand
+from sidecar.services.placement import Placement
+from sidecar.services.playback import Playbacks
+from sidecar.services.plugin_ports import BrandView
+from sidecar.services.plugin_use import PluginUse
+from sidecar.services.plugin_work import PluginWork
 from sidecar.services.ports import Conference, StaffSignIn
+from sidecar.services.recording import Recordings
+from sidecar.services.reports import Reports
 from sidecar.services.room import Room
+from sidecar.services.sharing import SharedState
 from sidecar.services.staff import Staff
+from sidecar.services.strict_keys import StrictKeys
 from sidecar.settings import Brand, Settings
 
 _SIGNING: tuple[Purpose, ...] = ("audit", "evidence")
-_EVENT_MEMORY = timedelta(hours=1)  # a bridge repeats an event for minutes at the most
-_EVENTS_REMEMBERED = 1_000_000  # an hour of a bridge far busier than one machine can be
 
 
 @dataclass
@@ -62,6 +79,7 @@ class Services:
     meetings: SqlMeetingStore
     people: SqlPeopleStore
     sessions: SqlSessionStore
+    shared: SharedState
     objects: FileObjects
     api_keys: ApiKeys
     plugins: PluginManager
@@ -71,10 +89,18 @@ class Services:
     booking: Booking
     arrival: Arrival
     admission: Admission
+    placement: Placement
+    reports: Reports
+    reporters: Reporters
     room: Room
+    recordings: Recordings
+    playbacks: Playbacks
+    strict_keys: StrictKeys
     staff: Staff
     on_demand: OnDemand
     messages: Messages
+    plugin_work: PluginWork
+    plugin_use: PluginUse
     journals: Journals
     chores: Chores
 
@@ -83,20 +109,20 @@ class Services:
         name = self.settings.staff.provider
         return self.plugins.staff_sign_in(name) if name else None
 
-    @cached_property
-    def seen_control_ids(self) -> SeenIds:
-        return SeenIds()
-
-    @cached_property
-    def seen_bridge_events(self) -> SeenIds:
-        return SeenIds(capacity=_EVENTS_REMEMBERED)
-
     def brand_of_host(self, host: str) -> Brand:
         """Return the brand of a request's Host header, the first one for a host nobody claimed."""
         for brand in self.brands.values():
             if brand.host == host:
                 return brand
         return next(iter(self.brands.values()))
+
+    def web_url(self, brand: Brand, shard: str) -> str:
+        """Return where this brand's browsers load Jitsi Meet of a shard from, without a path."""
+        found = next((each for each in self.settings.shards if each.id == shard), None)
+        return found.web_url.replace("{host}", brand.host).rstrip("/") if found else ""
+
+    def web_origins(self, brand: Brand) -> set[str]:
+        return {self.web_url(brand, shard.id) for shard in self.settings.shards}
 
     def hours(self, brand: str) -> OpeningHours:
         found = self.brands[brand]
@@ -110,30 +136,10 @@ class Services:
             jwks=self.ring.jwks("join"),
             algorithm=tokens.algorithm.value,
             expected_issuer=tokens.issuer,
-            expected_audience=tokens.audience,
+            expected_audience=self.placement.shard_of(room).audience,
             expected_room=room,
             now=self.clock(),
         )
-
-    def verify_bridge(self, *, unverified_token: str, method: str, path: str, body: bytes) -> None:
-        """Raise TokenRefusedError unless the bridge itself sent this very request, once."""
-        bridge = self.settings.bridge
-        verify_control_token(
-            unverified_token,
-            jwks=self.ring.jwks("control"),
-            expected_issuer=bridge.audience,
-            expected_audience=bridge.events_audience,
-            method=method,
-            path=path,
-            body=body,
-            now=self.clock(),
-            seen=self.seen_control_ids,
-        )
-
-    def is_new_event(self, event_id: str) -> bool:
-        """Say whether a bridge event comes for the first time."""
-        now = self.clock()
-        return self.seen_bridge_events.spend(event_id, until=now + _EVENT_MEMORY, now=now)
 
     def integrations_used(self) -> list[dict[str, Any]]:
         """Return which plugins meetings really used, and how often: read from the log, kept by nobody."""
@@ -184,39 +190,49 @@ def build(
     for name, texts in plugins.texts_by_plugin().items():
         catalogue = catalogue.with_texts(texts, owner=name)
     origin = f"{next(iter(brands))}/{settings.stores.region}"
+    places, shared = _store_places(settings), _shared_state(settings)
+    was_there = isinstance(places["meetings"], Path) and places["meetings"].exists()
+    meetings = SqlMeetingStore(places["meetings"], announced=shared.tell_news)
+    is_new = not was_there and meetings.last_announcement() == 0
     audit = audit or FileAuditLog(
         data / "audit",
         RingSigner(ring, "audit", name=f"{origin}/log"),
         origin=origin,
         kinds=kinds_with({kind: f"Recorded by the plugin {kind.split('.')[0]}." for kind in plugins.audit_kinds()}),
-        # A folder with meetings and no log means a disk that is not mounted, not a new bank.
-        create=not (data / "meetings.sqlite").exists(),
+        # Meetings and no log mean a disk that is not mounted, not a new bank.
+        create=is_new,
     )
     kek = ring.secret(f"kek.{settings.keys.region or settings.stores.region}")
-    meetings = SqlMeetingStore(data / "meetings.sqlite")
-    people = SqlPeopleStore(data / "people.sqlite", kek=kek, index_key=ring.secret("people-index"))
+    people = SqlPeopleStore(places["people"], kek=kek, index_key=ring.secret("people-index"))
+    sessions = SqlSessionStore(places["sessions"], key=ring.secret("sessions"))
     objects = FileObjects(data / "objects", kek=kek)
-    conference = conference or BridgeConference(
-        url=settings.bridge.url,
-        issuer=settings.bridge.events_audience,
-        audience=settings.bridge.audience,
-        control_key=lambda: ring.signing_key("control"),
-        clock=clock,
-    )
+    conference = conference or ShardedConference(sides_of(settings, ring, clock))
+    placement = Placement(shards_of(settings), answers=conference.answers)
     acts = Acts(audit, meetings)
     links = Links(ring.secret("links"))
     core: dict[str, Any] = {"acts": acts, "meetings": meetings, "policy": policy, "clock": clock}
     region_for = _region_for(settings)
-    booking = Booking(**core, people=people, links=links, region_for=region_for, link_channels=_link_channels(settings))
+    booking = Booking(
+        **core,
+        people=people,
+        links=links,
+        region_for=region_for,
+        placement=placement,
+        link_channels=_link_channels(settings),
+    )
     arrival = Arrival(**core, people=people, objects=objects, extensions=plugins, links=links)
     admission = Admission(
         **core,
         people=people,
         extensions=plugins,
         join_key=lambda: ring.signing_key("join"),
-        tokens=TokenSettings(settings.tokens.issuer, settings.tokens.audience, settings.tokens.join_ttl),
+        tokens=TokenSettings(settings.tokens.issuer, settings.tokens.join_ttl),
+        placement=placement,
     )
-    room = Room(**core, admission=admission, booking=booking, conference=conference)
+    strict_keys = StrictKeys(**core, admission=admission)
+    vault = FileRecordings(data / "recordings", kek=kek)
+    recordings = Recordings(**core, admission=admission, people=people, conference=conference, vault=vault)
+    room = Room(**core, admission=admission, booking=booking, conference=conference, recordings=recordings)
     messages = Messages(
         **core,
         people=people,
@@ -225,12 +241,27 @@ def build(
         words=TemplateWords(meetings, lambda: catalogue),
         brand=brands.__getitem__,
     )
+    region = settings.keys.region or settings.stores.region
+    plugin_work = PluginWork.wired(
+        **core,
+        audit=audit,
+        people=people,
+        objects=objects,
+        extensions=plugins,
+        sentences=CatalogueSentences(lambda: catalogue),
+        brand=lambda name: _brand_view(brands, name),
+        sealer=cache(lambda name: KeySealer(ring.secret(f"records.{name}.{region}"))),
+        is_inside=admission.is_inside,
+        order=settings.notifications.order,
+    )
+    plugins.bind(plugin_work.core)
     journals = Journals(
         **core,
         audit=audit,
         people=people,
         build_evidence=lambda meeting, places: _evidence(settings, ring, audit, policy, clock(), meeting, places),
     )
+    playbacks = Playbacks(**core, audit=audit, journals=journals, vault=vault)
     return Services(
         settings=settings,
         clock=clock,
@@ -241,7 +272,8 @@ def build(
         audit=audit,
         meetings=meetings,
         people=people,
-        sessions=SqlSessionStore(data / "sessions.sqlite", key=ring.secret("sessions")),
+        sessions=sessions,
+        shared=shared,
         objects=objects,
         api_keys=ApiKeys(settings.api.keys_file or data / "api-keys.json"),
         plugins=plugins,
@@ -251,26 +283,81 @@ def build(
         booking=booking,
         arrival=arrival,
         admission=admission,
+        placement=placement,
+        reports=Reports(acts=acts, meetings=meetings, admission=admission, room=room, clock=clock),
+        reporters=Reporters(
+            reporters_of(settings, ring),
+            audience=settings.bridge.events_audience,
+            clock=clock,
+            seen=shared.control_ids,
+        ),
         room=room,
+        recordings=recordings,
+        playbacks=playbacks,
+        strict_keys=strict_keys,
         staff=Staff(**core, people=people),
         on_demand=OnDemand(
             **core,
             hours=lambda brand: read_opening_hours(brands[brand].opening_hours, zone=brands[brand].time_zone),
             region_for=region_for,
+            placement=placement,
         ),
         messages=messages,
+        plugin_work=plugin_work,
+        plugin_use=PluginUse(**core),
         journals=journals,
         chores=Chores(
             acts=acts,
             audit=audit,
             meetings=meetings,
+            sessions=sessions,
             messages=messages,
             room=room,
+            recordings=recordings,
+            playbacks=playbacks,
             policy=policy,
             extensions=plugins,
+            plugin_errands=plugin_work.errands,
             clock=clock,
         ),
     )
+
+
+def _brand_view(brands: Mapping[str, Brand], name: str) -> BrandView:
+    """Return a brand as plugins see it. Raises NotFoundError."""
+    brand = brands.get(name)
+    if brand is None:
+        raise NotFoundError("There is no such brand.")
+    logo = None
+    if brand.logo is not None:
+        kind = "image/svg+xml" if brand.logo.suffix == ".svg" else "image/png"
+        logo = (brand.logo.read_bytes(), kind)
+    return BrandView(
+        id=brand.id,
+        name=brand.name,
+        url=brand.url,
+        phone=brand.phone,
+        sender=brand.sender_name,
+        colour=brand.colour,
+        languages=brand.languages,
+        time_zone=brand.time_zone,
+        logo=logo,
+    )
+
+
+def _store_places(settings: Settings) -> dict[str, StorePlace]:
+    stores = settings.stores
+    texts = {"meetings": stores.meetings, "people": stores.people, "sessions": stores.sessions}
+    return {
+        name: store_place(text, key=f"stores.{name}", file=stores.data_dir / f"{name}.sqlite")
+        for name, text in texts.items()
+    }
+
+
+def _shared_state(settings: Settings) -> SharedState:
+    if settings.shared.url == "process":
+        return ProcessState()
+    return RedisState(read_redis_url(settings.shared.url, key="shared.url"))
 
 
 def _region_for(settings: Settings) -> Callable[[str], str]:
@@ -305,6 +392,7 @@ def _evidence(
 ) -> bytes:
     meeting_type = policy.type(meeting.type_ref)
     outcome = {MeetingState.ENDED: "ended as planned", MeetingState.OPEN: "still running"}
+    entries = audit.read(meeting.id)
     return evidence_of(
         audit,
         summary=MeetingSummary(
@@ -323,6 +411,9 @@ def _evidence(
         log_key=_verifying_key(ring, "audit", settings),
         signer=RingSigner(ring, "evidence", name=_verifying_key(ring, "evidence", settings).name),
         now=now,
+        documents=documents_shown(entries),
+        signatures=signatures_made(entries),
+        figures=figures_shown(entries),
         published_at=f"{settings.brand(meeting.brand).url}/evidence",
     )
 

@@ -1,6 +1,7 @@
 """`tillit`: what an operator types. Each command answers in plain words and exits 0, 1 (no) or 2 (cannot)."""
 
 import argparse
+import importlib.metadata
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from sidecar.adapters import jitsi_config
 from sidecar.adapters.customer_file import import_customers
 from sidecar.adapters.key_files import PURPOSES, KeyRing
 from sidecar.bootstrap import Services, build
@@ -21,6 +23,9 @@ from sidecar.plugin_manager import approve, check_approvals
 from sidecar.settings import Settings, load_settings, redacted, settings_path
 
 log = logging.getLogger("tillit.worker")
+
+_SIGN_OF_LIFE = "worker.alive"
+_WORKER_LONGEST_ROUND_S = 120.0  # a round with many slow deliveries; longer means that it stands still
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command("check-config", _check_config, "Print the settings in force, redacted; exit 2 when they cannot be used.")
     command("worker", _worker, "Run the worker: deliveries, reminders, checkpoints.")
+    command("worker-alive", _worker_alive, "Exit 0 when the worker of this installation went its round a moment ago.")
     command("web", _web, "Run the web process under gunicorn, as the settings say.")
     rotate = command("rotate-keys", _rotate, "Let the next key sign. Old tokens stay good until they expire.")
     rotate.add_argument("purpose", choices=[*PURPOSES, "all"])
@@ -61,6 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     plugins.add_argument("--approvals", type=Path, default=Path("plugins/approvals.toml"))
     verify = command("verify-evidence", _verify, "Check an evidence file, as the stand-alone verifier does.")
     verify.add_argument("arguments", nargs=argparse.REMAINDER)
+    jitsi = command("render-jitsi-config", _render_jitsi, "Write what we set differently from the pinned Jitsi images.")
+    jitsi.add_argument("--templates", type=Path, default=Path("jitsi-config/stable-11146-2"))
+    jitsi.add_argument("--out", type=Path, default=Path("var/jitsi"))
+    jitsi.add_argument("--shard", default="", help="id of one of [[shards]], where there are several")
+    jitsi.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 and name each file that would change"
+    )
+    document = command("verify-document", _verify_document, "Explain a sealed PDF part by part, offline.")
+    document.add_argument("arguments", nargs=argparse.REMAINDER)
     people = command("import-customers", _import, "Take customers of a TOML file into the people store.")
     people.add_argument("file", type=Path)
     return parser
@@ -86,12 +101,22 @@ def _worker(options: argparse.Namespace) -> int:
     settings = _settings(options)
     services = build(settings)
     stop = _stop_on_signal()
+    sign_of_life = settings.stores.data_dir / _SIGN_OF_LIFE
     log.info("worker ready")
     while not stop.is_set():
+        sign_of_life.touch(mode=0o600)
         if _round(services) == 0:
             stop.wait(settings.worker.interval.total_seconds())
     log.info("worker stopped")
     return 0
+
+
+def _worker_alive(options: argparse.Namespace) -> int:
+    path = _settings(options).stores.data_dir / _SIGN_OF_LIFE
+    age = utc_now().timestamp() - path.stat().st_mtime if path.exists() else None
+    alive = age is not None and age < _WORKER_LONGEST_ROUND_S
+    print("The worker is at work." if alive else "The worker has given no sign of life.")
+    return 0 if alive else 1
 
 
 def _round(services: Services) -> int:
@@ -153,6 +178,30 @@ def _plugins(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     return verify_evidence.main(options.arguments)
+
+
+def _render_jitsi(options: argparse.Namespace) -> int:
+    files = jitsi_config.render(_settings(options), templates=options.templates, shard=options.shard)
+    if options.check:
+        behind = [name for name, text in files.items() if not _holds(options.out / name, text)]
+        print("\n".join(f"{name} would change." for name in behind) or "Nothing would change.")
+        return 1 if behind else 0
+    changed = jitsi_config.write(files, options.out)
+    print("\n".join(f"{options.out / name} written." for name in changed) or "Nothing has changed.")
+    return 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text("utf-8") == text
+
+
+def _verify_document(options: argparse.Namespace) -> int:
+    """The check belongs to the plugin that makes such files; it needs no settings and no running product."""
+    found = list(importlib.metadata.entry_points(group="tillit.commands", name="verify-document"))
+    if not found:
+        print("The plugin pades_signing, which knows such files, is not installed here.", file=sys.stderr)
+        return 2
+    return int(found[0].load()(options.arguments))
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from sidecar.domain.errors import ConfigurationError
 from sidecar.domain.ids import new_id
 
 RIGHTS = frozenset({"book", "read", "evidence"})
+_OF_PLUGIN = re.compile(r"[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_.]{0,63}\Z")  # what a plugin's manifest declares
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class ApiKeys:
     def create(self, name: str, rights: Iterable[str]) -> str:
         """Add a system and return its key, which is shown once and kept nowhere."""
         wanted = frozenset(rights)
-        if not wanted or not wanted <= RIGHTS:
-            raise ConfigurationError(f"Rights are some of: {', '.join(sorted(RIGHTS))}.")
+        if not wanted or not all(each in RIGHTS or _OF_PLUGIN.match(each) for each in wanted):
+            raise ConfigurationError(f"Rights are some of: {', '.join(sorted(RIGHTS))}, <plugin>.<name>.")
         key = "tillit_" + secrets.token_urlsafe(32)
         self._read()
         self._keys[_digest(key)] = ApiKey(new_id("sys"), name, wanted)

@@ -47,6 +47,17 @@ class FileObjects:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise StoreUnavailableError(f"an object cannot be read: {type(error).__name__}") from error
 
+    def drop(self, object_id: str) -> None:
+        if not _ID.match(object_id):
+            return
+        try:
+            for ending in ("json", "bin"):  # the wrapped key first: from then on nobody can read the rest
+                self._path(object_id, ending).unlink(missing_ok=True)
+            if self._path(object_id, "bin").parent.exists():
+                _sync(self._path(object_id, "bin").parent)
+        except OSError as error:
+            raise StoreUnavailableError(f"the object store cannot be written: {error.strerror}") from error
+
     def _path(self, object_id: str, ending: str) -> Path:
         return self._root / object_id[2:4] / f"{object_id}.{ending}"
 

@@ -86,6 +86,7 @@ class KeyRing:
         self._directory = directory
         self._algorithms = {purpose: algorithms.get(purpose, rule.algorithms[0]) for purpose, rule in PURPOSES.items()}
         self._clock = clock
+        self._ring_paths = {purpose: directory / f"{purpose}.json" for purpose in PURPOSES}
         self._lock = threading.Lock()
         self._signing: dict[Purpose, tuple[tuple[int, int, int], LocalSigningKey]] = {}
         self._sets: dict[Purpose, tuple[list[dict[str, Any]], JwkSet]] = {}
@@ -188,7 +189,7 @@ class KeyRing:
     # The folder
 
     def _ring_path(self, purpose: Purpose) -> Path:
-        return self._directory / f"{purpose}.json"
+        return self._ring_paths[purpose]
 
     def _key_path(self, purpose: Purpose, kid: str) -> Path:
         return self._directory / f"{purpose}.{kid}.pem"
@@ -218,7 +219,7 @@ class KeyRing:
 
     def _ring(self, purpose: Purpose) -> _Ring:
         known = self._rings.get(purpose)
-        if known is None or known.stamp != _stamp(self._ring_path(purpose).stat()):
+        if known is None or known.stamp != _stamp(os.stat(self._ring_paths[purpose])):
             known = self._rings[purpose] = self._read_ring(purpose)
         return known
 

@@ -53,6 +53,7 @@ def arguments(argv: list[str]) -> BridgeConfig:
     parser.add_argument("--join-audience", default="tillit-local")
     parser.add_argument("--control-issuer", default="tillit")
     parser.add_argument("--events-url", default="")
+    parser.add_argument("--recordings", type=Path, help="folder for sealed recordings; without it none is made")
     given = parser.parse_args(argv)
     if given.settings is not None:
         return from_settings(load_settings(given.settings))
@@ -75,6 +76,7 @@ def arguments(argv: list[str]) -> BridgeConfig:
         control_issuer=given.control_issuer,
         events_url=given.events_url,
         report_keys=folder,
+        recordings=given.recordings,
     )
 
 
@@ -96,6 +98,7 @@ def from_settings(settings: Settings) -> BridgeConfig:
         events_url=settings.bridge.events_url,
         events_audience=settings.bridge.events_audience,
         report_keys=keys,
+        recordings=settings.stores.data_dir / "recordings",
     )
 
 

@@ -41,7 +41,8 @@ class BridgeConfig:
     keys for join tokens and for commands, a JWKS file or its URL. report_keys: folder with this process's own
     signing key for reports to the web process (a key ring's), or None: then nothing is reported.
     join_issuer, join_audience: as in the join token. control_issuer: who commands. audience: our name in
-    commands; events_audience: the web process's name in our reports.
+    commands; events_audience: the web process's name in our reports. recordings: folder their sealed files are
+    written to, None: this bridge does not record.
     """
 
     listen_host: str
@@ -57,6 +58,7 @@ class BridgeConfig:
     events_url: str = ""
     events_audience: str = "tillit-web"
     report_keys: Path | None = None
+    recordings: Path | None = None
     max_rooms: int = 500
     max_participants: int = 16
     consent_s: float = 30.0

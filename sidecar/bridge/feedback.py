@@ -89,6 +89,9 @@ class Feedback:
         moment = (report.ntp + self._clock_offset) & 0xFFFFFFFFFFFFFFFF
         if not track.open:
             return
+        recording = self._peer.room.recording
+        if recording is not None and track.tap is not None:
+            recording.report(track, report, now)
         for slot in track.slots:
             if not slot.waiting:
                 mapped = rtcp.SenderReport(

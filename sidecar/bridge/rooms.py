@@ -15,6 +15,7 @@ from sidecar.domain import clock
 
 if TYPE_CHECKING:
     from sidecar.bridge.peer import Peer
+    from sidecar.bridge.recording import RoomRecording
     from sidecar.bridge.server import Bridge
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Room:
         self.name = name
         self.bridge = bridge
         self.peers: dict[str, Peer] = {}
+        self.recording: RoomRecording | None = None
         self._speaker = SpeakerDetector()
         self._spoke_at: dict[str, float] = {}
         self._seating: dict[str, dict[int, str]] = {}
@@ -42,6 +44,8 @@ class Room:
         if before is not None:
             self.leave(before, "replaced")
         self.peers[peer.id] = peer
+        if self.recording is not None:
+            self.recording.look()  # before any packet of theirs can come
 
     def connected(self, peer: "Peer") -> None:
         """Media can flow to and from this participant."""
@@ -52,6 +56,8 @@ class Room:
         if self.peers.get(peer.id) is not peer:
             peer.close()
             return
+        if self.recording is not None:
+            self.recording.gone(peer)
         del self.peers[peer.id]
         peer.channel.send({"type": "removed", "reason": reason})
         peer.feedback.stop()
@@ -66,11 +72,18 @@ class Room:
         peer.announce("media.left", {"reason": reason})
         peer.close_soon()
         self.arrange()
+        if self.recording is not None and reason != "replaced":  # who comes back is looked at on entering
+            if self.peers:
+                self.recording.look()
+            else:
+                self.recording.stop("empty")
         if not self.peers:
             self.bridge.rooms.pop(self.name, None)
 
     def end(self, reason: str) -> None:
         """Everybody out."""
+        if self.recording is not None:
+            self.recording.stop("ended" if reason != "bridge_stopped" else reason)
         for peer in list(self.peers.values()):
             self.leave(peer, reason)
 
@@ -225,6 +238,8 @@ class Room:
             self.arrange()
         for peer in connected:
             peer.quality.tick(now)
+        if self.recording is not None:
+            self.recording.tick(now)
 
     def _detect_speaker(self, connected: "list[Peer]", now: float) -> None:
         levels = {peer.id: peer.take_level() for peer in connected}

@@ -12,6 +12,7 @@ from sidecar.bridge.events import EventOutbox, Reporter
 from sidecar.bridge.forwarding import MediaPlane
 from sidecar.bridge.grant import Grant
 from sidecar.bridge.peer import Peer
+from sidecar.bridge.recording import RecorderHost
 from sidecar.bridge.rooms import Room
 from sidecar.bridge.sdp import parse_offer
 from sidecar.domain.errors import ConflictError, NotFoundError
@@ -29,6 +30,7 @@ class Bridge:
         self.config = config
         self.identity = DtlsIdentity.generate()
         self.rooms: dict[str, Room] = {}
+        self.recorder = RecorderHost(config.recordings)
         self.events = EventOutbox(config.events_url, reporter)
         self.plane = MediaPlane(asyncio.get_running_loop(), tuple((m.host, m.port) for m in config.media))
         # The port may have been left to the system.
@@ -67,6 +69,7 @@ class Bridge:
             room.end("bridge_stopped")
         if self._ticker is not None:
             self._ticker.cancel()
+        await asyncio.to_thread(self.recorder.stop)
         await asyncio.sleep(2 * _FAREWELL_S)
         await self.events.stop()
         self.plane.close()

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sidecar.bridge.gate import Gate
 from sidecar.bridge.grant import Grant
+from sidecar.bridge.recording import get_recording
 from sidecar.bridge.sdp import MAX_OFFER_BYTES
 from sidecar.bridge.server import Bridge
 from sidecar.domain import clock
@@ -52,6 +53,11 @@ def create_application(bridge: Bridge, gate: Gate) -> web.Application:
     application.router.add_delete(person, _expel)
     application.router.add_put(person + "/permissions", _set_permissions)
     application.router.add_post(person + "/mute", _mute)
+    application.router.add_post("/v1/recorder/keys", _offer_key)
+    application.router.add_post(room + "/recording", _start_recording)
+    application.router.add_put(room + "/recording", _allow_recording)
+    application.router.add_get(room + "/recording", _show_recording)
+    application.router.add_delete(room + "/recording", _stop_recording)
     return application
 
 
@@ -170,6 +176,55 @@ async def _end_room(request: web.Request) -> web.Response:
 async def _show_room(request: web.Request) -> web.Response:
     room = request.app[_bridge_key].get_room(_part(request, "room"))
     return web.json_response({"participants": [peer.describe() for peer in room.peers.values()]})
+
+
+async def _offer_key(request: web.Request) -> web.Response:
+    name, public = request.app[_bridge_key].recorder.keys.offer()
+    return web.json_response({"offer": name, "key": public.hex()}, status=201)
+
+
+async def _start_recording(request: web.Request) -> web.Response:
+    bridge = request.app[_bridge_key]
+    body = await _body(request)
+    recording, offer, sealed = body.get("recording"), body.get("offer"), body.get("sealed_dek")
+    if not isinstance(recording, str) or not _NAME.fullmatch(recording):
+        raise InvalidInputError("recording must be a name", field="recording")
+    if not isinstance(offer, str) or not isinstance(sealed, str) or not re.fullmatch(r"[0-9a-f]{66,512}", sealed):
+        raise InvalidInputError("offer and sealed_dek are needed", field="sealed_dek")
+    started = bridge.recorder.start(
+        bridge.get_room(_part(request, "room")),
+        recording,
+        offer=offer,
+        sealed_dek=bytes.fromhex(sealed),
+        consented=_consented(body),
+    )
+    return web.json_response(started.describe(), status=201)
+
+
+async def _allow_recording(request: web.Request) -> web.Response:
+    recording = get_recording(request.app[_bridge_key].get_room(_part(request, "room")))
+    recording.allow(_consented(await _body(request)))
+    return web.json_response(recording.describe())
+
+
+async def _show_recording(request: web.Request) -> web.Response:
+    return web.json_response(get_recording(request.app[_bridge_key].get_room(_part(request, "room"))).describe())
+
+
+async def _stop_recording(request: web.Request) -> web.Response:
+    get_recording(request.app[_bridge_key].get_room(_part(request, "room"))).stop(_reason(request, "stopped"))
+    return web.Response(status=204)
+
+
+def _consented(body: dict[str, Any]) -> list[str]:
+    names = body.get("consented")
+    if (
+        not isinstance(names, list)
+        or len(names) > 64
+        or not all(isinstance(n, str) and _NAME.fullmatch(n) for n in names)
+    ):
+        raise InvalidInputError("consented must be a list of participants", field="consented")
+    return names
 
 
 def _part(request: web.Request, name: str) -> str:

@@ -74,6 +74,7 @@ class Track:
         "slots",
         "sr",
         "ssrc",
+        "tap",
         "transport_at",
         "transport_head",
         "transport_id",
@@ -121,6 +122,8 @@ class Track:
         self.level_sum = 0
         self.level_count = 0
         self.last_key_request = 0.0
+        # What a recording takes: full number, second byte, timestamp, payload, arrival. None: nobody does
+        self.tap: list[tuple[int, int, int, bytes, float]] | None = None
         self.sr: tuple[int, float] | None = None  # middle 32 bits of the last report's NTP time, arrival
 
     @property

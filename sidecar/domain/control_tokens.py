@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from sidecar.domain.jws import (
     Algorithm,
@@ -43,6 +43,16 @@ class TokenWrongRequestError(TokenRefusedError):
     """The control token is for another request: method, target or body differ."""
 
     slug = "token-wrong-request"
+
+
+class SpentIds(Protocol):
+    """Token ids already spent: SeenIds, adapters.redis_state.RedisState."""
+
+    def spend(self, jti: str, *, until: datetime, now: datetime) -> bool:
+        """Return True the first time an id is seen. Raises StoreUnavailableError where nobody can say."""
+
+    def forget(self, jti: str) -> None:
+        """Let an id be spent again: what it stood for was not done after all."""
 
 
 class SeenIds:
@@ -121,7 +131,7 @@ def verify_control_token(
     path: str,
     body: bytes,
     now: datetime,
-    seen: SeenIds,
+    seen: SpentIds,
 ) -> VerifiedControl:
     """Return who commands this very request, and spend the token.
 

@@ -8,6 +8,7 @@ ParticipantId = NewType("ParticipantId", str)  # p_...: one person's place in on
 PersonId = NewType("PersonId", str)  # per_...: the pseudonym the audit log knows
 StaffId = NewType("StaffId", str)  # st_...: pseudonym of a staff member
 SystemId = NewType("SystemId", str)  # sys_...: a connected system with a key of its own
+RecordingId = NewType("RecordingId", str)  # rec_...
 RoomName = NewType("RoomName", str)  # literal room name, lower case letters and digits
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # no 0/o, 1/l/i: ids get read out on the phone

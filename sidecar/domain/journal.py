@@ -1,6 +1,6 @@
 """Audit entries in words, for the journal page. Names are given; the log itself holds none."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import Formatter
 from typing import Any
 
@@ -14,13 +14,13 @@ def describe(
     names: Mapping[str, str],
     *,
     rules: Mapping[str, str] | None = None,
-    plugin_texts: Mapping[str, str] | None = None,
+    plugin_texts: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Return one plain sentence that says what happened.
 
     language: "sv" or "en"; others read the English. names: pseudonym -> name to show ("Maja Granlid", or
     "Person A, erased 2 March"). rules: name of a rule -> the rule in words, in that language.
-    plugin_texts: kind -> sentence with {values}, for kinds that plugins added.
+    plugin_texts: kind -> sentences with {values}, the fullest first, for kinds that plugins added.
     """
     language = language if language in OTHER else "en"
     record = entry.record
@@ -28,7 +28,7 @@ def describe(
     if "rule" in values:
         values["rule"] = (rules or {}).get(values["rule"], values["rule"]).removesuffix(".")
     own = (plugin_texts or {}).get(record.kind)
-    sentences = (own,) if own is not None else TEXTS.get(record.kind, {}).get(language, ())
+    sentences = own if own is not None else TEXTS.get(record.kind, {}).get(language, ())
     for sentence in sentences:
         wanted = {name for _, name, _, _ in Formatter().parse(sentence) if name}
         on_themselves = {"actor", "person"} <= wanted and values["actor"] == values.get("person")

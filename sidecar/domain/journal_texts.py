@@ -43,6 +43,22 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "en": ("{actor} had the message to {person} sent again.", "{actor} had a message sent again."),
     },
     "invitation.opened": {"sv": ("{actor} öppnade inbjudan.",), "en": ("{actor} opened the invitation.",)},
+    "message.sent": {
+        "sv": ("Ett meddelande skickades till {person} med {channel}.", "Ett meddelande skickades."),
+        "en": ("A message was sent to {person} by {channel}.", "A message was sent."),
+    },
+    "message.failed": {
+        "sv": ("Ett meddelande till {person} kom inte fram.", "Ett meddelande kom inte fram."),
+        "en": ("A message to {person} was not delivered.", "A message was not delivered."),
+    },
+    "errand.failed": {
+        "sv": ("Tilläggstjänsten {plugin} gav upp ett arbete.", "Ett arbete gavs upp."),
+        "en": ("The extension {plugin} gave up a piece of work.", "A piece of work was given up."),
+    },
+    "errand.again": {
+        "sv": ("{actor} satte i gång ett uppgivet arbete igen.",),
+        "en": ("{actor} started a piece of work anew that had been given up.",),
+    },
     "consent.given": {
         "sv": (
             "{actor} godkände texten om uppgifter, version {version}.",
@@ -115,6 +131,10 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sv": ("{person} fick en nyckel till rummet, för ett tillfälle.", "En nyckel till rummet gavs ut."),
         "en": ("{person} was given a key to the room, for one use.", "A key to the room was given out."),
     },
+    "token.spent": {
+        "sv": ("{person} använde sin nyckel till rummet.", "En nyckel till rummet användes."),
+        "en": ("{person} used their key to the room.", "A key to the room was used."),
+    },
     "token.refused": {
         "sv": ("Nekat: en nyckel till rummet gällde inte. Regel: {rule}.", "Nekat: en nyckel gällde inte."),
         "en": ("Refused: a key to the room was not valid. Rule: {rule}.", "Refused: a key was not valid."),
@@ -150,6 +170,14 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "en": ("{actor} invited {person} as {capacity}.", "{actor} invited a guest."),
     },
     "chat.sent": {"sv": ("{actor} skrev i chatten.",), "en": ("{actor} wrote in the chat.",)},
+    "chat.sent_private": {
+        "sv": ("{actor} skrev enskilt till någon.",),
+        "en": ("{actor} wrote privately to somebody.",),
+    },
+    "act.done": {
+        "sv": ("{actor} använde rätten att {permission}.", "{actor} gjorde något i rummet."),
+        "en": ("{actor} used the right to {permission}.", "{actor} did something in the room."),
+    },
     "hand.raised": {
         "sv": ("{actor} {raised}.", "{actor} räckte upp handen."),
         "en": ("{actor} {raised}.", "{actor} raised a hand."),
@@ -167,9 +195,70 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sv": ("Nekat: {actor} ville spela in. Regel: {rule}.", "Nekat: {actor} ville spela in."),
         "en": ("Refused: {actor} wanted to record. Rule: {rule}.", "Refused: {actor} wanted to record."),
     },
+    "recording.asked": {
+        "sv": ("{actor} bad alla om lov att spela in mötet.",),
+        "en": ("{actor} asked everybody for leave to record the meeting.",),
+    },
+    "recording.consented": {
+        "sv": ("{actor} sa ja till att spelas in.",),
+        "en": ("{actor} said yes to being recorded.",),
+    },
+    "recording.declined": {
+        "sv": ("{actor} sa nej till att spelas in.",),
+        "en": ("{actor} said no to being recorded.",),
+    },
+    "recording.withdrawn": {
+        "sv": ("{actor} tog tillbaka sitt ja till att spelas in.",),
+        "en": ("{actor} took back the yes to being recorded.",),
+    },
+    "recording.started": {
+        "sv": ("Inspelningen började. Den raderas {delete_on}.", "Inspelningen började."),
+        "en": ("The recording began. It will be deleted on {delete_on}.", "The recording began."),
+    },
+    "recording.paused": {
+        "sv": ("Inspelningen gjorde uppehåll: {person} hade inte svarat.", "Inspelningen gjorde uppehåll."),
+        "en": ("The recording paused: {person} had not answered.", "The recording paused."),
+    },
+    "recording.resumed": {"sv": ("Inspelningen gick vidare.",), "en": ("The recording went on.",)},
+    "recording.stopped": {
+        "sv": ("Inspelningen avslutades: {reason}.", "Inspelningen avslutades."),
+        "en": ("The recording ended: {reason}.", "The recording ended."),
+    },
+    "recording.opened": {
+        "sv": ("{actor} öppnade inspelningen.",),
+        "en": ("{actor} opened the recording.",),
+    },
+    "recording.watched": {
+        "sv": ("{actor} såg sekund {from_s} till {to_s} av inspelningen.", "{actor} såg en del av inspelningen."),
+        "en": ("{actor} watched second {from_s} to {to_s} of the recording.", "{actor} watched part of the recording."),
+    },
+    "recording.exported": {
+        "sv": ("{actor} hämtade inspelningen som fil.",),
+        "en": ("{actor} took the recording out as a file.",),
+    },
+    "recording.held": {
+        "sv": ("{actor} spärrade inspelningen mot radering: {reason}.", "{actor} spärrade inspelningen mot radering."),
+        "en": ("{actor} held the recording from deletion: {reason}.", "{actor} held the recording from deletion."),
+    },
+    "recording.released": {
+        "sv": ("{actor} hävde spärren mot radering.",),
+        "en": ("{actor} lifted the hold on the recording.",),
+    },
+    "recording.deleted": {
+        "sv": ("Inspelningen raderades och dess nyckel förstördes.",),
+        "en": ("The recording was deleted and its key destroyed.",),
+    },
     "media.keys": {
-        "sv": ("Nycklar för ljud och bild avtalades med {person}.", "Nycklar för ljud och bild avtalades."),
-        "en": ("Keys for sound and picture were agreed with {person}.", "Keys for sound and picture were agreed."),
+        "sv": (
+            "Sidan hos {person} gav sin nyckel ({sha256}) till {given_to} andra.",
+            "Nycklar för ljud och bild avtalades med {person}.",
+            "Nycklar för ljud och bild avtalades.",
+        ),
+        "en": (
+            "{person}'s page gave its key ({sha256}) to {given_to} others.",
+            "Keys for sound and picture were agreed with {person}.",
+            "Keys for sound and picture were agreed.",
+        ),
     },
     "media.left": {
         "sv": ("Ljud och bild från {person} upphörde.", "Ljud och bild från en deltagare upphörde."),
@@ -241,6 +330,23 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 # Values in words, by the data's key. A Swedish tillitsnivå 3 is substantial, 4 is high (DIGG).
 WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
     "sv": {
+        "reason": {
+            "stopped": "på begäran",
+            "withdrawn": "ett ja togs tillbaka",
+            "declined": "någon sa nej",
+            "raised": "säkerheten höjdes",
+            "ended": "mötet tog slut",
+            "empty": "rummet var tomt",
+            "lost": "inspelaren tappades",
+            "disk-full": "disken var full",
+            "disk-failed": "disken svarade inte",
+            "disk-slow": "disken hann inte med",
+            "bridge_stopped": "tjänsten stängdes",
+            "dispute": "tvist",
+            "authority": "begäran från myndighet",
+            "investigation": "intern utredning",
+            "date": "raderingsdagen kom",
+        },
         "loa": {"low": "tillitsnivå 2", "substantial": "tillitsnivå 3", "high": "tillitsnivå 4"},
         "provider": {
             "bankid": "BankID",
@@ -271,6 +377,23 @@ WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "passed": {"True": "klarade", "False": "klarade inte"},
     },
     "en": {
+        "reason": {
+            "stopped": "on request",
+            "withdrawn": "a yes was taken back",
+            "declined": "somebody said no",
+            "raised": "the security was raised",
+            "ended": "the meeting ended",
+            "empty": "the room was empty",
+            "lost": "the recorder was lost",
+            "disk-full": "the disk was full",
+            "disk-failed": "the disk did not answer",
+            "disk-slow": "the disk could not keep up",
+            "bridge_stopped": "the service was shut down",
+            "dispute": "a dispute",
+            "authority": "a request by an authority",
+            "investigation": "an internal investigation",
+            "date": "the day of deletion came",
+        },
         "loa": {"low": "level low", "substantial": "level substantial", "high": "level high"},
         "provider": {
             "bankid": "BankID",
@@ -305,6 +428,12 @@ WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 # What a permission, or the kind of a refused act, is called after "försökte" and "tried to".
 ACTS: Mapping[str, Mapping[str, str]] = {
     "sv": {
+        "recording.opened": "öppna en inspelning",
+        "recording.watched": "se en inspelning",
+        "recording.exported": "hämta en inspelning",
+        "recording.held": "spärra en inspelning",
+        "recording.released": "häva en spärr",
+        "recording.stopped": "stoppa inspelningen",
         "speak": "tala",
         "show_camera": "visa kameran",
         "share_window": "dela ett fönster",
@@ -351,6 +480,12 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "template.changed": "ändra en mall",
     },
     "en": {
+        "recording.opened": "open a recording",
+        "recording.watched": "watch a recording",
+        "recording.exported": "take out a recording",
+        "recording.held": "hold a recording",
+        "recording.released": "lift a hold",
+        "recording.stopped": "stop the recording",
         "speak": "speak",
         "show_camera": "show the camera",
         "share_window": "share a window",

@@ -149,11 +149,17 @@ def new_private_key(algorithm: Algorithm) -> PrivateKey:
 
 def local_signing_key(algorithm: Algorithm, private_key: PrivateKey) -> LocalSigningKey:
     """Return the key under its RFC 7638 thumbprint, so that a kid can never name two keys."""
-    members = _key_members(private_key.public_key())
+    jwk = public_jwk_of(algorithm, private_key.public_key())
+    return LocalSigningKey(jwk["kid"], algorithm, private_key)
+
+
+def public_jwk_of(algorithm: Algorithm, public_key: PublicKey) -> dict[str, Any]:
+    """Return a public key as a JWK under its RFC 7638 thumbprint. Raises ConfigurationError where they do not fit."""
+    members = _key_members(public_key)
     canonical = json.dumps(members, sort_keys=True, separators=(",", ":")).encode("ascii")
-    key = LocalSigningKey(b64url(hashlib.sha256(canonical).digest()), algorithm, private_key)
-    _read_verify_key(key.public_jwk())  # the algorithm fits the key, or this raises
-    return key
+    jwk = {"kid": b64url(hashlib.sha256(canonical).digest()), "use": "sig", "alg": algorithm} | members
+    _read_verify_key(jwk)
+    return jwk
 
 
 def _key_members(public_key: PublicKey) -> dict[str, str]:

@@ -72,6 +72,7 @@ class Meeting:
     late_notice_at: datetime | None = None  # the adviser said: I am running late
     case: str = ""  # the bank's own case number
     booked_by: str = ""  # st_... or sys_...
+    domicile: str = ""  # the customer's country: decides region and shard; "" in meetings from before there were shards
     version: int = 1
 
 
@@ -117,6 +118,9 @@ class Participant:
     sharing: bool = False
     wrong_person_tries: int = 0
     invited_by: str = ""
+    media_key: str = ""  # the page's public key where the meeting is encrypted all the way, base64url
+    sealed_keys: tuple[tuple[str, str], ...] = ()  # (participant, the key this one sends with, wrapped for them)
+    media_at: datetime | None = None  # when a media side that reports by itself last said in or out
     version: int = 1
 
     @property

@@ -7,36 +7,50 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pluggy
 
 from sidecar import hookspecs
 from sidecar.domain.errors import ConfigurationError
 from sidecar.plugin_api import (
-    API_VERSION,
-    LANGUAGES,
+    Core,
     Decision,
+    DeskSection,
+    ErrandView,
     IdentityMethod,
     JoinQuestion,
+    LateCore,
     MeetingFact,
     NotificationChannel,
+    Panel,
     PluginContext,
+    Route,
+    SigningMethod,
+    SignQuestion,
     StaffSignIn,
 )
-from sidecar.plugin_manager.approvals import Approval, add_approval, package_files, read_approvals
+from sidecar.plugin_manager.approvals import (
+    Approval,
+    PackageFiles,
+    add_approval,
+    package_files,
+    read_approvals,
+)
 from sidecar.plugin_manager.loading import (
     InstalledPlugin,
-    import_approved,
     inspect,
     installed_names,
 )
 from sidecar.plugin_manager.manifest import DataUse, Manifest
+from sidecar.plugin_manager.offers import check_desk_section, check_errand, check_panel, check_routes
+from sidecar.plugin_manager.starting import check_approved, check_texts, made_by, nearest, package_of
 
 __all__ = [
     "Approval",
     "DataUse",
     "Manifest",
+    "PackageFiles",
     "PluginManager",
     "RegisterEntry",
     "approve",
@@ -62,7 +76,7 @@ class RegisterEntry:
 
 def approve(name: str, *, by: str, approvals: Path, now: datetime) -> Approval:
     """Approve the plugin as it is installed now, and return the entry. Raises ConfigurationError."""
-    plugin = inspect(name, _package_of(name))
+    plugin = inspect(name, package_of(name))
     approval = Approval(name, plugin.manifest.version, plugin.files.digest, by, now)
     add_approval(approvals, approval)
     return approval
@@ -74,7 +88,7 @@ def check_approvals(approvals: Path) -> dict[str, str]:
     found = {}
     for name, package in sorted(installed_names().items()):
         try:
-            _check_approved(inspect(name, package), approved.get(name))
+            check_approved(inspect(name, package), approved.get(name))
             found[name] = ""
         except ConfigurationError as error:
             found[name] = error.detail
@@ -92,6 +106,14 @@ class PluginManager:
         self._channels: dict[str, tuple[str, NotificationChannel]] = {}
         self._staff: dict[str, tuple[str, StaffSignIn]] = {}
         self._texts: dict[str, Mapping[str, Mapping[str, str]]] = {}
+        self._signing: dict[str, tuple[str, SigningMethod]] = {}
+        self._services: dict[str, tuple[str, object]] = {}
+        self._errands: dict[str, tuple[str, Callable[[ErrandView], None]]] = {}
+        self._routes: dict[str, tuple[Route, ...]] = {}
+        self._panels: dict[str, tuple[str, Panel]] = {}
+        self._sections: list[tuple[str, DeskSection]] = []
+        self._files: dict[str, PackageFiles] = {}
+        self._cores: dict[str, LateCore] = {}
 
     @classmethod
     def load(
@@ -108,25 +130,39 @@ class PluginManager:
         approvals: the file of approvals. tables: settings by plugin name. secret: derives 32 bytes by name.
         Raises ConfigurationError with one line that says which plugin, what is wrong and what to do.
         """
+        manager = cls()
+        manager.add(enabled=enabled, approvals=approvals, tables=tables, clock=clock, secret=secret)
+        return manager
+
+    def add(
+        self,
+        *,
+        enabled: Sequence[str],
+        approvals: Path,
+        tables: Mapping[str, Mapping[str, Any]],
+        clock: Callable[[], datetime],
+        secret: Callable[[str], bytes],
+    ) -> None:
+        """Load these plugins beside what is offered already. Arguments and errors as for `load`."""
         installed = installed_names()
         for name in tables:
             if name not in installed:
-                raise ConfigurationError(f"[plugins.{name}] belongs to no installed plugin.{_nearest(name)}")
-        manager, approved = cls(), read_approvals(approvals)
+                raise ConfigurationError(f"[plugins.{name}] belongs to no installed plugin.{nearest(name)}")
+        approved = read_approvals(approvals)
         for name in enabled:
-            plugin = inspect(name, _package_of(name))
-            _check_approved(plugin, approved.get(name))
+            plugin = inspect(name, package_of(name))
+            check_approved(plugin, approved.get(name))
             context = PluginContext(
                 name=name,
                 settings=MappingProxyType(dict(tables.get(name, {}))),
                 clock=clock,
                 secret=lambda purpose, name=name: secret(f"plugin.{name}.{purpose}"),  # type: ignore[misc]
+                core=cast(Core, self._late_core(name)),
             )
-            manager._register(plugin, approved[name], _made(plugin, context))
-        manager._check_hooks()
-        manager._collect()
-        manager._note_disabled(installed, approved)
-        return manager
+            self._register(plugin, approved[name], made_by(plugin, context))
+        self._check_hooks()
+        self._collect()
+        self._note_disabled(installed, approved)
 
     @property
     def loaded(self) -> frozenset[str]:
@@ -143,6 +179,11 @@ class PluginManager:
     def audit_kinds(self) -> frozenset[str]:
         """Return the kinds of audit record the loaded plugins add."""
         return frozenset(each for entry in self._loaded_entries() for each in entry.manifest.audit_kinds)
+
+    def bind(self, core: Callable[[str], Core]) -> None:
+        """Give each plugin its core, once the product is wired. core: makes one by the plugin's name."""
+        for name, late in self._cores.items():
+            late.bind(core(name))
 
     def asked(self, hook: str, allowed: Collection[str]) -> tuple[str, ...]:
         """Return which plugins a call of this hook asks in a meeting that allows these; recorded as used."""
@@ -165,6 +206,34 @@ class PluginManager:
             raise ConfigurationError(f"staff.provider is {name!r}, which no plugin offers. Offered: {offered}.")
         return self._staff[name][1]
 
+    def signing_methods(self, allowed: Collection[str] | None = None) -> Mapping[str, SigningMethod]:
+        """Return the ways to sign, by name."""
+        return _allowed(self._signing, allowed)
+
+    def service(self, name: str) -> object | None:
+        """Return what a plugin offers to the others under this name, None where none does."""
+        return self._services[name][1] if name in self._services else None
+
+    def errand(self, kind: str) -> Callable[[ErrandView], None] | None:
+        """Return what does this kind of work, None where no loaded plugin does."""
+        return self._errands[kind][1] if kind in self._errands else None
+
+    def routes(self) -> Mapping[str, Sequence[Route]]:
+        """Return every plugin's routes, by plugin."""
+        return self._routes
+
+    def panels(self, allowed: Collection[str] | None = None) -> Mapping[str, Panel]:
+        """Return the room's panels, by name."""
+        return _allowed(self._panels, allowed)
+
+    def desk_sections(self) -> Sequence[tuple[str, DeskSection]]:
+        """Return the desk's sections with the plugin of each."""
+        return self._sections
+
+    def files(self) -> Mapping[str, PackageFiles]:
+        """Return the approved files of each loaded plugin, by plugin: nothing else of it may be served."""
+        return self._files
+
     def texts_by_plugin(self) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
         """Return the plugins' sentences: plugin -> language -> key -> sentence."""
         return self._texts
@@ -173,6 +242,10 @@ class PluginManager:
         """Return the plugin behind an identity method or channel, to record as used. Raises KeyError."""
         return (self._methods.get(offered) or self._channels[offered])[0]
 
+    def plugin_of_signing(self, method: str) -> str:
+        """Return the plugin behind a signing method, to record as used. Raises KeyError."""
+        return self._signing[method][0]
+
     # What plugins are asked and told.
 
     def judge_join(self, question: JoinQuestion, allowed: Collection[str]) -> Decision | None:
@@ -180,14 +253,21 @@ class PluginManager:
 
         A plugin that raises or answers nonsense refuses: it was approved because its word counts.
         """
-        for name, judge in self._implementations("judge_join", allowed):
+        return self._judged("judge_join", question, allowed)
+
+    def judge_sign(self, question: SignQuestion, allowed: Collection[str]) -> Decision | None:
+        """Return the first refusal of a signing by plugin name, or None when nobody objects; as `judge_join`."""
+        return self._judged("judge_sign", question, allowed)
+
+    def _judged(self, hook: str, question: object, allowed: Collection[str]) -> Decision | None:
+        for name, judge in self._implementations(hook, allowed):
             try:
                 verdict = judge(question=question)
             except Exception:
-                log.exception("plugin failed", extra={"plugin": name, "hook": "judge_join"})
+                log.exception("plugin failed", extra={"plugin": name, "hook": hook})
                 return _failed(name)
             if verdict is not None and not isinstance(verdict, Decision):
-                log.error("plugin gave no decision", extra={"plugin": name, "hook": "judge_join"})
+                log.error("plugin gave no decision", extra={"plugin": name, "hook": hook})
                 return _failed(name)
             if verdict is not None and verdict.allowed is not True:
                 return verdict
@@ -226,6 +306,10 @@ class PluginManager:
                     raise ConfigurationError(f"Plugin {plugin.name}: {caller.name} {problem}.")
         hooks = tuple(sorted(caller.name for caller in callers))
         self._entries[plugin.name] = RegisterEntry("loaded", plugin.manifest, plugin.files.digest, approval, hooks)
+        self._files[plugin.name] = plugin.files
+
+    def _late_core(self, name: str) -> LateCore:
+        return self._cores.setdefault(name, LateCore(name))
 
     def _check_hooks(self) -> None:
         """Raise for a hook that does not exist: a misspelt judge would silently never be asked."""
@@ -241,12 +325,25 @@ class PluginManager:
 
     def _collect(self) -> None:
         """Ask once for everything plugins offer. An exception here stops the start."""
-        self._methods = self._offered("provide_identity_methods", "identity method")
-        self._channels = self._offered("provide_notification_channels", "notification channel")
-        self._staff = self._offered("provide_staff_sign_in", "staff sign-in")
+        self._methods |= self._offered("provide_identity_methods", "identity method")
+        self._channels |= self._offered("provide_notification_channels", "notification channel")
+        self._staff |= self._offered("provide_staff_sign_in", "staff sign-in")
         for plugin, texts in self._answers("provide_texts"):
-            _check_texts(plugin, texts)
+            check_texts(plugin, texts)
             self._texts[plugin] = texts
+        self._signing = self._offered("provide_signing_methods", "signing method")
+        self._panels = self._offered("provide_panels", "panel")
+        for plugin, panel in self._panels.values():
+            check_panel(plugin, panel, self._files.get(plugin))
+        self._services = self._named("provide_services", "service")
+        self._errands = self._named("provide_errands", "errand")
+        for kind, (plugin, _) in self._errands.items():
+            check_errand(plugin, kind)
+        for plugin, routes in self._answers("provide_routes"):
+            self._routes[plugin] = check_routes(plugin, routes)
+        self._sections = []
+        for plugin, sections in self._answers("provide_desk_sections"):
+            self._sections += [(plugin, check_desk_section(plugin, each)) for each in sections]
 
     def _answers(self, hook: str) -> Iterator[tuple[str, Any]]:
         for plugin, offer in self._implementations(hook, None):
@@ -267,6 +364,16 @@ class PluginManager:
                 found[each.name] = (plugin, each)
         return found
 
+    def _named(self, hook: str, what: str) -> dict[str, tuple[str, Any]]:
+        """Return what plugins offer by name in a mapping: name -> plugin and offer."""
+        found: dict[str, tuple[str, Any]] = {}
+        for plugin, answer in self._answers(hook):
+            for name, each in answer.items():
+                if name in found:
+                    raise ConfigurationError(f"The {what} {name!r} is offered twice, by {found[name][0]} and {plugin}.")
+                found[name] = (plugin, each)
+        return found
+
     def _note_disabled(self, installed: Mapping[str, str], approved: Mapping[str, Approval]) -> None:
         for name in sorted(set(installed) - set(self._entries)):
             try:
@@ -275,61 +382,6 @@ class PluginManager:
                 log.warning("installed plugin ignored", extra={"plugin": name, "why": error.detail})
                 continue
             self._entries[name] = RegisterEntry("disabled", plugin.manifest, plugin.files.digest, approved.get(name))
-
-
-def _package_of(name: str) -> str:
-    installed = installed_names()
-    if name not in installed:
-        known = ", ".join(sorted(installed)) or "none"
-        raise ConfigurationError(f"Plugin {name!r} is not installed.{_nearest(name)} Installed: {known}.")
-    return installed[name]
-
-
-def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, list(installed_names()), n=1)
-    return f" The nearest is {near[0]!r}." if near else ""
-
-
-def _check_approved(plugin: InstalledPlugin, approval: Approval | None) -> None:
-    name, version = plugin.name, plugin.manifest.version
-    remedy = f"Review it, then run `tillit plugins approve {name} --by WHO`."
-    if plugin.manifest.api_version != API_VERSION:
-        raise ConfigurationError(
-            f"Plugin {name} {version} is written for plugin API {plugin.manifest.api_version}, not for this "
-            f"product's {API_VERSION}: install a version of it that fits."
-        )
-    if approval is None:
-        raise ConfigurationError(f"Plugin {name} {version} is not approved. {remedy}")
-    if approval.digest != plugin.files.digest:
-        since = f"{approval.at:%Y-%m-%d} by {approval.by}"
-        raise ConfigurationError(f"Plugin {name} {version} was changed since its approval on {since}. {remedy}")
-
-
-def _made(plugin: InstalledPlugin, context: PluginContext) -> object:
-    """Import the plugin and let it make its object. Raises ConfigurationError."""
-    module = import_approved(plugin)
-    load = getattr(module, "load", None)
-    if not callable(load):
-        raise ConfigurationError(f"Plugin {plugin.name}: its package has no function load(context).")
-    try:
-        made: object = load(context)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"Plugin {plugin.name}: {error.detail}") from error
-    except Exception as error:
-        raise ConfigurationError(f"Plugin {plugin.name} failed to load: {type(error).__name__}") from error
-    if made is None:
-        raise ConfigurationError(f"Plugin {plugin.name}: its load(context) returned nothing.")
-    return made
-
-
-def _check_texts(plugin: str, texts: Mapping[str, Mapping[str, str]]) -> None:
-    keys = {key for sentences in texts.values() for key in sentences}
-    for key in sorted(keys):
-        if not key.startswith(f"{plugin}."):
-            raise ConfigurationError(f"Plugin {plugin}: the text {key!r} must begin with {plugin!r} and a dot.")
-        for language in LANGUAGES:
-            if not texts.get(language, {}).get(key):
-                raise ConfigurationError(f"Plugin {plugin}: the text {key!r} is missing in {language!r}.")
 
 
 def _allowed(offered: Mapping[str, tuple[str, Offered]], allowed: Collection[str] | None) -> Mapping[str, Offered]:

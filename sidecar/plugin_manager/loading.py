@@ -76,6 +76,9 @@ class ApprovedFinder:
     def admit(self, package: str, files: PackageFiles) -> None:
         self._packages[package] = files
 
+    def dismiss(self, package: str) -> None:
+        self._packages.pop(package, None)
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
@@ -107,3 +110,10 @@ def import_approved(plugin: InstalledPlugin) -> ModuleType:
         return importlib.import_module(plugin.package)
     except Exception as error:  # whatever a plugin's module does wrong, the start stops with its name
         raise ConfigurationError(f"Plugin {plugin.name} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def forget(package: str) -> None:
+    """Forget a package that was approved, so that another one of its name can be found: for tests."""
+    _finder.dismiss(package)
+    for module in [each for each in sys.modules if each.partition(".")[0] == package]:
+        del sys.modules[module]

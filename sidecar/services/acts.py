@@ -20,7 +20,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Act:
-    """What is about to be done, as the evidence will tell it. actor: a pseudonym or "system"."""
+    """What is about to be done, as the evidence will tell it. actor: a pseudonym or "system".
+
+    public, told: what open pages hear of it and whose, as in Announcement.
+    """
 
     kind: str
     actor: str
@@ -28,6 +31,8 @@ class Act:
     meeting: MeetingId | None = None
     participant: ParticipantId | None = None
     data: Mapping[str, Any] | None = None
+    public: Mapping[str, Any] | None = None
+    told: tuple[str, ...] = ()
 
     def record(self) -> AuditRecord:
         data = dict(self.data or {})
@@ -42,6 +47,8 @@ class Act:
             at=self.at,
             participant=self.participant,
             data=dict(self.data or {}),
+            public=self.public,
+            told=self.told,
         )
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from sidecar.domain.errors import ConflictError
 from sidecar.domain.identity import LoA
-from sidecar.domain.ids import MeetingId, ParticipantId, new_id
+from sidecar.domain.ids import MeetingId, ParticipantId, RoomName, new_id
 from sidecar.domain.jws import SigningKey
 from sidecar.domain.meetings import (
     FINAL_STATES,
@@ -21,6 +21,7 @@ from sidecar.domain.meetings import (
     rejoin_needs_check,
 )
 from sidecar.domain.permissions import Capacity, Permission
+from sidecar.domain.placement import SHARD_DOWN, new_room, shard_id_of
 from sidecar.domain.policy import (
     Decision,
     Policy,
@@ -38,6 +39,7 @@ from sidecar.domain.policy import (
 from sidecar.domain.tokens import JoinClaims, VerifiedJoin, mint_join_token
 from sidecar.services.acts import Act, Acts
 from sidecar.services.arrival import situation
+from sidecar.services.placement import Placement
 from sidecar.services.ports import Extensions, JoinQuestion, MeetingStore, MeetingTx, PeopleStore
 
 LATEST_LEAVE = timedelta(minutes=30)  # a session lasts at most this long past the booked end
@@ -47,15 +49,15 @@ _IDENTIFY_FIRST = Decision(False, "default/identified-first", "identify-first")
 _NOT_ADMITTED = Decision(False, "default/admitted-first", "not-admitted")
 _SESSION_ENDED = Decision(False, "default/session-ended", "session-ended")
 _CALL_CHECK = Decision(False, "default/call-check", "call-check-missing")
+_NO_END_TO_END = Decision(False, "jitsi/no-end-to-end", "raise-not-offered")
 _NOT_YOUR_MEETING = Decision(False, "default/own-meetings", "not-your-case")
 
 
 @dataclass(frozen=True)
 class TokenSettings:
-    """The shard's fixed choices. issuer, audience: claims. ttl: at most 120 s."""
+    """What is the same on every shard. issuer: a claim. ttl: at most 120 s."""
 
     issuer: str
-    audience: str
     ttl: timedelta
 
 
@@ -97,6 +99,7 @@ class Admission:
         extensions: Extensions,
         join_key: Callable[[], SigningKey],
         tokens: TokenSettings,
+        placement: Placement,
         clock: Callable[[], datetime],
     ) -> None:
         self._acts = acts
@@ -106,6 +109,7 @@ class Admission:
         self._extensions = extensions
         self._join_key = join_key
         self._tokens = tokens
+        self._placement = placement
         self._clock = clock
 
     def open_meeting(
@@ -128,6 +132,7 @@ class Admission:
         place = next(p for p in self._meetings.participants(meeting.id) if p.staff == staff)
         if self.is_inside(meeting, place):
             return place
+        room = self._room(meeting, act)
         entered = replace(
             place,
             state=ParticipantState.ADMITTED,
@@ -135,12 +140,16 @@ class Admission:
             left_at=None,
             session_until=self._session_until(meeting, now),
         )
-        opened = replace(meeting, state=MeetingState.OPEN, opened_at=meeting.opened_at or now, packages=packages)
+        opened = replace(
+            meeting, state=MeetingState.OPEN, opened_at=meeting.opened_at or now, packages=packages, room=room
+        )
 
         def effect(tx: MeetingTx) -> Participant:
             tx.save_meeting(opened)
             return tx.save_participant(entered)
 
+        if room != meeting.room:
+            act = replace(act, data={"shard": shard_id_of(room), "booked_shard": shard_id_of(meeting.room)})
         admitted = Act("participant.admitted", staff, now, meeting.id, place.id, {"by": staff})
         return self._acts.perform(act, admitted, effect=effect)
 
@@ -156,6 +165,7 @@ class Admission:
         if place.state in INSIDE or place.state is ParticipantState.WAITING:
             return place
         self._check_identified(meeting, place, act)
+        self._room(meeting, act)
         waiting = replace(place, state=ParticipantState.WAITING, waiting_since=now, lobby_choice="")
         return self._acts.perform(act, effect=lambda tx: tx.save_participant(waiting))
 
@@ -214,12 +224,17 @@ class Admission:
             self._acts.refuse(act, _SESSION_ENDED)
         if not place.is_staff:
             self._check_identified(meeting, place, act)
+        if not self._placement.answers(meeting):
+            self._acts.refuse(act, SHARD_DOWN)
+        shard = self._placement.shard_of(meeting.room)
         terms = _terms(self._policy, situation(self._policy, meeting, place))
+        if terms.encryption == "strict" and shard.kind == "jitsi":
+            self._acts.refuse(act, _NO_END_TO_END)  # what nobody there can see kept is not promised
         who = self._people.get(place.person or place.staff)  # type: ignore[arg-type]  # one of the two is set
         moderator = place.capacity is Capacity.ADVISER
         claims = JoinClaims(
             issuer=self._tokens.issuer,
-            audience=self._tokens.audience,
+            audience=shard.audience,
             brand=meeting.brand,
             room=meeting.room,
             jti=new_id("j"),
@@ -235,7 +250,7 @@ class Admission:
             loa=LoA(place.identified.loa) if place.identified else LoA.SUBSTANTIAL,
             method=place.identified.method if place.identified else "staff",
             permissions=terms.permissions,
-            region=meeting.region,
+            region=shard.region,  # where the media stay; the data's region is the meeting's
             encryption=terms.encryption,
             session_until=place.session_until,
         )
@@ -266,6 +281,8 @@ class Admission:
             joined_at=place.joined_at or now,
             left_at=None,
             sharing=False,
+            media_key="",  # a page has keys of its own, and this may be another page
+            sealed_keys=(),
         )
 
         def effect(tx: MeetingTx) -> Participant:
@@ -273,6 +290,16 @@ class Admission:
             return tx.save_participant(inside)
 
         return self._acts.perform(act, effect=effect)
+
+    def may_enter(self, place: Participant) -> tuple[frozenset[str], datetime] | None:
+        """Return what a person may do who stands at a shard's door with a good token, and until when; None: turn away.
+
+        Asked at the moment of joining, since a token is minted up to two minutes before (R011).
+        """
+        meeting = self._meetings.get(place.meeting)
+        if not self.is_inside(meeting, place) or place.session_until is None:
+            return None
+        return _terms(self._policy, situation(self._policy, meeting, place)).permissions, place.session_until
 
     def is_inside(self, meeting: Meeting, place: Participant) -> bool:
         """Say whether this person has a part in the room now: admitted, in time, and not away for too long."""
@@ -288,6 +315,17 @@ class Admission:
         if self._is_over(meeting, place):
             self._acts.refuse(act, _SESSION_ENDED)
         self._acts.require(act, decide(self._policy, situation(self._policy, meeting, place), permission))
+
+    def _room(self, meeting: Meeting, act: Act) -> RoomName:
+        """Return the room a meeting is held in; before it begins, one on another shard where its own is down."""
+        if meeting.state is MeetingState.BOOKED:
+            shard = self._placement.for_start(meeting)
+            if isinstance(shard, Decision):
+                self._acts.refuse(act, shard)
+            return meeting.room if shard.id == shard_id_of(meeting.room) else new_room(shard)
+        if not self._placement.answers(meeting):
+            self._acts.refuse(act, SHARD_DOWN)
+        return meeting.room
 
     def _is_over(self, meeting: Meeting, place: Participant) -> bool:
         """Say whether this person's time in the room ran out, or they were away for longer than the type lets."""

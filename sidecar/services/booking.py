@@ -1,6 +1,5 @@
 """Booking a meeting: the type is chosen, everything else follows from it."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,13 +8,15 @@ from sidecar.domain.addresses import may_carry
 from sidecar.domain.clock import to_text
 from sidecar.domain.errors import ConfigurationError, ConflictError, InvalidInputError
 from sidecar.domain.identity import Subject
-from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, StaffId, new_id
+from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, StaffId, new_id
 from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.national_ids import NationalIdError, normalise
 from sidecar.domain.permissions import GUEST_CAPACITIES, Capacity
+from sidecar.domain.placement import new_room
 from sidecar.domain.policy import LANGUAGES, Decision, MeetingType, Policy, Segment, may_book
 from sidecar.services.acts import Act, Acts
 from sidecar.services.links import Links
+from sidecar.services.placement import Placement
 from sidecar.services.ports import Errand, MeetingStore, MeetingTx, PeopleStore, Person
 
 UNDO_TTL = timedelta(seconds=10)  # invitations wait this long, so that a slip can be taken back unseen
@@ -25,6 +26,7 @@ _NOT_YOURS = Decision(False, "default/own-meetings", "not-your-case")
 _ADDRESS_SIGNS = 254  # RFC 5321 section 4.5.3.1.3
 _LONGEST = timedelta(hours=8)
 _FURTHEST = timedelta(days=400)
+_SOON = timedelta(hours=1)  # a meeting this near needs a shard that answers now; a later one finds it at its start
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Booking:
         links: Links,
         clock: Callable[[], datetime],
         region_for: Callable[[str], str],
+        placement: Placement,
         link_channels: Sequence[str],
     ) -> None:
         self._acts = acts
@@ -89,6 +92,7 @@ class Booking:
         self._links = links
         self._clock = clock
         self._region_for = region_for
+        self._placement = placement
         self._link_channels = link_channels
 
     def book(self, request: BookingRequest, booker: Booker) -> Meeting:
@@ -109,6 +113,10 @@ class Booking:
         meeting_id = MeetingId(new_id("m"))
         act = Act("meeting.booked", booker.actor, now, meeting_id)
         self._acts.require(act, may_book(self._policy, booker.packages, segment, meeting_type))
+        region = self._region(customer.country)
+        shard = self._placement.choose(customer.country, answering=request.starts_at <= now + _SOON)
+        if isinstance(shard, Decision):
+            self._acts.refuse(act, shard)
         meeting = Meeting(
             id=meeting_id,
             state=MeetingState.BOOKED,
@@ -117,8 +125,8 @@ class Booking:
             segment=segment,
             adviser=request.adviser,
             packages=booker.packages,
-            room=RoomName(secrets.token_hex(16)),
-            region=self._region(customer.country),
+            room=new_room(shard),
+            region=region,
             purpose=purpose,
             language=request.language,
             starts_at=request.starts_at,
@@ -127,6 +135,7 @@ class Booking:
             retain_until=request.starts_at + timedelta(days=meeting_type.retention_days),
             case=request.case[:80],
             booked_by=booker.actor,
+            domicile=customer.country,
         )
         adviser_place = Participant(
             id=ParticipantId(new_id("p")),
@@ -150,6 +159,7 @@ class Booking:
                 "band": meeting_type.band.value,
                 "segment": segment.value,
                 "region": meeting.region,
+                "shard": shard.id,
                 "starts_at": to_text(meeting.starts_at),
                 "guests": len(request.guests),
             },

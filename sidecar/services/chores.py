@@ -18,7 +18,10 @@ from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Policy, Situation, integrations_after, integrations_for
 from sidecar.services.acts import Act, Acts
 from sidecar.services.messages import Messages
-from sidecar.services.ports import Announcement, Errand, Extensions, MeetingFact, MeetingStore
+from sidecar.services.playback import Playbacks
+from sidecar.services.plugin_errands import PluginErrands
+from sidecar.services.ports import Announcement, Errand, Extensions, MeetingFact, MeetingStore, SessionStore
+from sidecar.services.recording import Recordings
 from sidecar.services.room import Room
 
 log = logging.getLogger("tillit.worker")
@@ -40,19 +43,27 @@ class Chores:
         acts: Acts,
         audit: AuditLog,
         meetings: MeetingStore,
+        sessions: SessionStore,
         messages: Messages,
         room: Room,
+        recordings: Recordings,
+        playbacks: Playbacks,
         policy: Policy,
         extensions: Extensions,
+        plugin_errands: PluginErrands,
         clock: Callable[[], datetime],
     ) -> None:
         self._acts = acts
         self._audit = audit
         self._meetings = meetings
+        self._sessions = sessions
         self._messages = messages
         self._room = room
+        self._recordings = recordings
+        self._playbacks = playbacks
         self._policy = policy
         self._extensions = extensions
+        self._plugin_errands = plugin_errands
         self._clock = clock
         self._checkpoint_at = clock()
 
@@ -62,10 +73,13 @@ class Chores:
         for errand in self._meetings.due_errands(self._clock()):
             handled += self._handle(errand)
         self._close_meetings()
+        self._recordings.look_after()
+        self._playbacks.delete_due()
         self._tell_plugins()
         now = self._clock()
         if now >= self._checkpoint_at:
             self._audit.checkpoint(now)
+            self._sessions.drop_expired(now)
             self._checkpoint_at = now + _CHECKPOINT_EVERY
         return handled
 
@@ -74,6 +88,8 @@ class Chores:
         try:
             if errand.kind == "message":
                 self._messages.deliver(errand)
+            elif self._plugin_errands.takes(errand):
+                self._plugin_errands.run(errand)
             elif not self._room.run_command(errand):
                 self._later(errand.id, tried=0)  # the command has counted its try
         except (AuditUnavailableError, StoreUnavailableError) as error:
@@ -98,7 +114,7 @@ class Chores:
         """Tell the plugins each meeting lets in what was announced, in order, at least once."""
         told = self._meetings.announcements_after(self._meetings.read_up_to(_PLUGINS))
         for _, announcement in told:
-            meeting = self._find(announcement)
+            meeting = self._find(announcement) if announcement.recorded else None
             if meeting is None:
                 continue
             fact = MeetingFact(announcement.kind, meeting.id, announcement.at, announcement.data)

@@ -1,17 +1,18 @@
 """A call without a booking: from the bank's page to the first adviser who is free (R038, R040)."""
 
-import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sidecar.domain.clock import to_text
 from sidecar.domain.errors import NotFoundError
-from sidecar.domain.ids import MeetingId, ParticipantId, RoomName, new_id
+from sidecar.domain.ids import MeetingId, ParticipantId, new_id
 from sidecar.domain.meetings import Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.opening_hours import OpeningHours
 from sidecar.domain.permissions import Capacity
+from sidecar.domain.placement import new_room
 from sidecar.domain.policy import Decision, MeetingType, Policy, Segment
 from sidecar.services.acts import Act, Acts
+from sidecar.services.placement import Placement
 from sidecar.services.ports import MeetingStore, MeetingTx
 
 _CLOSED = Decision(False, "default/opening-hours", "outside-hours")
@@ -30,6 +31,7 @@ class OnDemand:
         clock: Callable[[], datetime],
         hours: Callable[[str], OpeningHours],
         region_for: Callable[[str], str],
+        placement: Placement,
     ) -> None:
         self._acts = acts
         self._meetings = meetings
@@ -37,6 +39,7 @@ class OnDemand:
         self._clock = clock
         self._hours = hours
         self._region_for = region_for
+        self._placement = placement
 
     def types(self) -> Sequence[MeetingType]:
         """Return the meeting types that may begin without a booking."""
@@ -71,6 +74,9 @@ class OnDemand:
         )
         if not self._hours(brand).is_open(now):
             self._acts.refuse(act, _CLOSED)
+        shard = self._placement.choose(country, answering=True)
+        if isinstance(shard, Decision):
+            self._acts.refuse(act, shard)
         meeting = Meeting(
             id=meeting_id,
             state=MeetingState.BOOKED,
@@ -79,7 +85,7 @@ class OnDemand:
             segment=Segment.PRIVATE,
             adviser=None,
             packages=frozenset(),
-            room=RoomName(secrets.token_hex(16)),
+            room=new_room(shard),
             region=self._region_for(country),
             purpose=meeting_type.title[language],
             language=language,
@@ -89,6 +95,7 @@ class OnDemand:
             retain_until=now + timedelta(days=meeting_type.retention_days),
             on_demand=True,
             booked_by=place.id,
+            domicile=country,
         )
         adviser_place = Participant(
             id=ParticipantId(new_id("p")),

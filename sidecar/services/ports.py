@@ -14,6 +14,10 @@ from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, Sta
 from sidecar.domain.meetings import ChatLine, Meeting, MeetingState, Participant
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Band, Decision
+from sidecar.services.plugin_ports import ErrandView
+from sidecar.services.record_ports import PluginRecordReader, SealedRecord
+from sidecar.services.recording_ports import Recorder, RecordingReader, RecordingTx
+from sidecar.services.signing_ports import SigningMethod, SignQuestion
 
 T = TypeVar("T")
 
@@ -165,13 +169,20 @@ class MeetingFact:
 
 @dataclass(frozen=True)
 class Announcement:
-    """A fact told to open pages and to plugins, stored in the same transaction as the state it tells of."""
+    """A fact told to open pages and to plugins, stored in the same transaction as the state it tells of.
+
+    public: what the pages hear of a plugin's fact, None for nothing; told: whose pages, everybody's when empty.
+    recorded: False for what is shown and over, and is in no log: plugins are not told of it.
+    """
 
     kind: str
     meeting: MeetingId | None
     at: datetime
     participant: ParticipantId | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    public: Mapping[str, Any] | None = None
+    told: tuple[str, ...] = ()
+    recorded: bool = True
 
 
 @dataclass(frozen=True)
@@ -191,7 +202,7 @@ class Errand:
     last_problem: str = ""
 
 
-class MeetingTx(Protocol):
+class MeetingTx(PluginRecordReader, RecordingTx, Protocol):
     """Changes to the meetings store inside one transaction: adapters.sql.meeting_store.SqlMeetingTx."""
 
     def add_meeting(self, meeting: Meeting) -> None: ...
@@ -207,6 +218,9 @@ class MeetingTx(Protocol):
     def spend_token(self, jti: str, *, expires_at: datetime, now: datetime) -> None:
         """Raises ConflictError when the join token was used before."""
 
+    def take_report(self, report: str, *, now: datetime) -> None:
+        """Remember a report of the media side. Raises ConflictError when it was taken in before."""
+
     def add_chat(self, line: ChatLine) -> None: ...
 
     def announce(self, announcement: Announcement) -> None: ...
@@ -219,12 +233,20 @@ class MeetingTx(Protocol):
 
     def mark_read(self, reader: str, number: int) -> None: ...
 
+    def add_record(self, record: SealedRecord) -> None:
+        """Raises ConflictError when there is one of that name."""
+
+    def save_record(self, record: SealedRecord, *, expected: int) -> None:
+        """Raises ConflictError when its version is not the expected one any more."""
+
+    def drop_record(self, plugin: str, collection: str, record: str) -> None: ...
+
     def put_template(self, *, brand: str, language: str, key: str, body: str) -> None: ...
 
     def drop_template(self, *, brand: str, language: str, key: str) -> None: ...
 
 
-class MeetingStore(Protocol):
+class MeetingStore(PluginRecordReader, RecordingReader, Protocol):
     """Where meetings are kept: adapters.sql.meeting_store.SqlMeetingStore."""
 
     def write(self, effect: Callable[[Any], T]) -> T:
@@ -252,6 +274,9 @@ class MeetingStore(Protocol):
     ) -> list[Meeting]:
         """Return meetings in these states, the earliest first; those that start or end by a moment, if named."""
 
+    def has_report(self, report: str) -> bool:
+        """Say whether a report of the media side was taken in before, by any process, before any restart."""
+
     def chat(self, meeting: MeetingId) -> list[ChatLine]: ...
 
     def announcements_after(self, number: int, *, limit: int = 500) -> list[tuple[int, Announcement]]: ...
@@ -266,6 +291,9 @@ class MeetingStore(Protocol):
     def errands(self, meeting: MeetingId) -> list[Errand]: ...
 
     def get_errand(self, errand: str) -> Errand: ...
+
+    def failed_errands(self, *, limit: int = 200) -> list[Errand]:
+        """Return what was given up, the newest first."""
 
     def templates(self, brand: str) -> dict[tuple[str, str], str]: ...
 
@@ -324,6 +352,9 @@ class ObjectStore(Protocol):
     def get(self, object_id: str) -> bytes:
         """Raises NotFoundError where the object or its key is gone."""
 
+    def drop(self, object_id: str) -> None:
+        """Destroy an object's key, then the object. No error when there is none."""
+
 
 class SessionStore(Protocol):
     """Web sessions, kept on the server: adapters.sql.session_store.SqlSessionStore."""
@@ -339,13 +370,19 @@ class SessionStore(Protocol):
     def drop(self, session_id: str) -> bool:
         """End a session and say whether there was one."""
 
+    def drop_expired(self, now: datetime) -> None:
+        """Forget the sessions whose time is over."""
 
-class Conference(Protocol):
-    """The media side of a meeting. Adapters: adapters.bridge.BridgeConference, later jitsi."""
+
+class Conference(Recorder, Protocol):
+    """The media side of a meeting: adapters.shards.ShardedConference over adapters.bridge and adapters.jitsi."""
 
     @property
     def end_to_end(self) -> bool:
         """Say whether the parties' media can be encrypted past the server, so that "strict" would be true."""
+
+    def answers(self, shard: str) -> bool:
+        """Say whether meetings on a shard can be entered now, as of a few seconds ago at most."""
 
     def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
         """Let a client's media in and return the answer SDP. Raises ConferenceUnavailableError."""
@@ -363,11 +400,15 @@ class Conference(Protocol):
     ) -> None:
         """Replace what a participant may do, in force when this returns."""
 
-    def mute(self, *, room: RoomName, participant: ParticipantId, kind: str) -> None: ...
+    def mute(self, *, room: RoomName, participant: ParticipantId, kind: str) -> None:
+        """Close somebody's "audio", "video" or "share". They may open it again: it takes no right away."""
 
     def end(self, *, room: RoomName, reason: str) -> None: ...
 
     def roster(self, room: RoomName) -> list[Mapping[str, Any]]: ...
+
+    def health(self) -> Mapping[str, str]:
+        """Return the state of each part, "ok" or what is wrong with it, for readiness. Asks each time."""
 
 
 class ConferenceUnavailableError(TillitError):
@@ -387,5 +428,21 @@ class Extensions(Protocol):
         """Return the plugin behind an identity method or channel, to record as used. Raises KeyError."""
 
     def judge_join(self, question: JoinQuestion, allowed: frozenset[str]) -> Decision | None: ...
+
+    def judge_sign(self, question: SignQuestion, allowed: frozenset[str]) -> Decision | None: ...
+
+    def signing_methods(self, allowed: frozenset[str] | None = None) -> Mapping[str, SigningMethod]: ...
+
+    def plugin_of_signing(self, method: str) -> str:
+        """Return the plugin behind a signing method, to record as used. Raises KeyError."""
+
+    def service(self, name: str) -> object | None:
+        """Return what a plugin offers to the others under this name."""
+
+    def errand(self, kind: str) -> Callable[[ErrandView], None] | None:
+        """Return what does this kind of work for a plugin."""
+
+    def audit_kinds(self) -> frozenset[str]:
+        """Return the kinds of audit record the plugins add."""
 
     def on_fact(self, fact: MeetingFact, allowed: frozenset[str]) -> None: ...

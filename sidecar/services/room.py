@@ -34,6 +34,7 @@ from sidecar.services.ports import (
     MeetingStore,
     MeetingTx,
 )
+from sidecar.services.recording import Recordings
 
 _CHAT_SIGNS = 2000
 _TARGET = re.compile(r"[a-z]{1,20}:[a-z]{1,20}")
@@ -55,6 +56,7 @@ class Room:
         meetings: MeetingStore,
         policy: Policy,
         conference: Conference,
+        recordings: Recordings,
         clock: Callable[[], datetime],
     ) -> None:
         self._acts = acts
@@ -63,6 +65,7 @@ class Room:
         self._meetings = meetings
         self._policy = policy
         self._conference = conference
+        self._recordings = recordings
         self._clock = clock
 
     def leave(self, place: Participant, *, reason: str = "left") -> None:
@@ -124,12 +127,12 @@ class Room:
             self._save(self._act("share.stopped", place, {}), replace(place, sharing=False))
 
     def record(self, place: Participant) -> None:
-        """Ask for a recording. Answers with the policy's refusal; a granted start is the recorder's business."""
+        """Ask for a recording without saying what for: refused, for one reason or the other. See services.recording."""
         act = self._act("record.refused", place, {})
         meeting = self._meetings.get(place.meeting)
         decision = decide(self._policy, situation(self._policy, meeting, place), Permission.RECORD)
         if decision.allowed:
-            decision = Decision(False, "default/no-recorder", "recording-refused")
+            decision = Decision(False, "default/no-recorder", "recording-purpose-missing")
         self._acts.refuse(act, decision)
 
     def mute(self, place: Participant, target_id: ParticipantId, kind: str) -> None:
@@ -189,6 +192,8 @@ class Room:
         self._acts.require(act, decision)
         step = Raise(target=target, at=self._clock(), by=self._who(place))
         raised = replace(meeting, raises=(*meeting.raises, step))
+        # What the raised meeting may not record ends before it is raised: strict encryption, a band with a law
+        self._recordings.before_raise(raised, actor=self._who(place))
         places = [p for p in self._meetings.participants(meeting.id) if p.state in INSIDE]
         errands = [self._permissions_command(raised, inside) for inside in places]
 
@@ -245,14 +250,6 @@ class Room:
 
         self._acts.perform(act, effect=effect)
         self.run_command(errand)
-
-    def media_left(self, place: Participant, *, at: datetime, reason: str) -> None:
-        """The bridge lost a participant. The place is kept for the type's bound."""
-        if place.state is not ParticipantState.IN_ROOM or reason == "replaced":
-            return  # replaced: the same person's newer media took its place
-        kind = "participant.session_ended" if reason == "session-ended" else "participant.left"
-        act = Act(kind, self._who(place), self._clock(), place.meeting, place.id, {"reason": reason[:40]})
-        self._save(act, replace(place, state=ParticipantState.AWAY, left_at=at, sharing=False, hand=False))
 
     def run_command(self, errand: Errand) -> bool:
         """Carry out a command to the media side now. Return False where it stays to be tried again."""

@@ -20,6 +20,8 @@ from sidecar.settings.model import (
     Api,
     Brand,
     Bridge,
+    Conference,
+    ConferenceKind,
     Keys,
     Log,
     LogLevel,
@@ -27,6 +29,8 @@ from sidecar.settings.model import (
     Plugins,
     PolicyFiles,
     Settings,
+    Shard,
+    Shared,
     Staff,
     Stores,
     TokenAlgorithm,
@@ -40,6 +44,8 @@ __all__ = [
     "Api",
     "Brand",
     "Bridge",
+    "Conference",
+    "ConferenceKind",
     "Keys",
     "Log",
     "LogLevel",
@@ -47,6 +53,8 @@ __all__ = [
     "Plugins",
     "PolicyFiles",
     "Settings",
+    "Shard",
+    "Shared",
     "Staff",
     "Stores",
     "TokenAlgorithm",
@@ -66,6 +74,8 @@ _LANGUAGES = ("sv", "nb", "da", "fi", "nl", "en")
 _BRAND_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{1,31}\Z")
 _MEDIA = re.compile(r"[0-9A-Fa-f.:\[\]]+:\d{1,5}(=[0-9A-Fa-f.:]+)?")
+_SHARD_ID = re.compile(r"[a-z0-9]{1,16}\Z")
+_WEB_URL = re.compile(r"https?://([a-z0-9-]+\.)*\{host\}/?")
 _ANYWHERE = frozenset({"any", "all", "world", "global", "default"})
 
 
@@ -101,6 +111,7 @@ def _problems(settings: Settings) -> list[str]:
         *_brand_problems(settings.brands),
         *_number_problems(settings),
         *_address_problems(settings),
+        *_shard_problems(settings),
     ]
 
 
@@ -119,11 +130,25 @@ def _place_problems(settings: Settings) -> list[str]:
                 f"{key} is {region!r}, which is not among stores.allowed_regions "
                 f"({', '.join(stores.allowed_regions)}). Nothing starts outside them."
             )
+    found += _database_problems(stores)
     found += [
         f"stores.domiciles: {country!r} is not a country of two capital letters."
         for country in stores.domiciles
         if not re.fullmatch("[A-Z]{2}", country)
     ]
+    return found
+
+
+def _database_problems(stores: Stores) -> list[str]:
+    texts = {name: str(getattr(stores, name)) for name in ("meetings", "people", "sessions")}
+    found = [
+        f'stores.{name} is neither "sqlite" nor of the form postgresql://user@host/database.'
+        for name, text in texts.items()
+        if text != "sqlite" and not text.startswith("postgresql://")
+    ]
+    servers = [text.partition("?")[0] for text in texts.values() if text != "sqlite"]
+    if len(set(servers)) < len(servers):
+        found.append("stores: two of meetings, people and sessions name one database. Each has its own.")
     return found
 
 
@@ -178,6 +203,8 @@ def _address_problems(settings: Settings) -> list[str]:
             found.append(f"{key} is {listen!r}, not of the form address:port.")
     if not _is_base_url(settings.bridge.url):
         found.append(f"bridge.url is {settings.bridge.url!r}, not an address like http://127.0.0.1:8081.")
+    if settings.shared.url != "process" and not settings.shared.url.startswith(("redis://", "rediss://")):
+        found.append('shared.url is neither "process" nor of the form redis://host:6379/0.')
     if not settings.bridge.media:
         found.append("bridge.media is empty, so no sound or picture would flow.")
     found += [
@@ -193,6 +220,61 @@ def _address_problems(settings: Settings) -> list[str]:
         else:
             if network.prefixlen == 0:
                 found.append(f"web.trusted_proxies: {text!r} is every address there is.")
+    return found
+
+
+def _shard_problems(settings: Settings) -> list[str]:
+    shards, jitsi, found = settings.shards, settings.conference.kind is ConferenceKind.JITSI, []
+    if jitsi and not shards:
+        found.append('conference.kind is "jitsi", so at least one table [[shards]] is needed.')
+    kinds = {shard.id: shard.kind or settings.conference.kind for shard in shards}
+    if ConferenceKind.JITSI in kinds.values() and settings.tokens.algorithm is not TokenAlgorithm.RS256:
+        found.append('tokens.algorithm must be "RS256": Jitsi verifies nothing better.')
+    for name in ("id", "audience", "name"):
+        values = [str(getattr(shard, name)) for shard in shards]
+        found += [f"shards: two have the {name} {each!r}." for each in {v for v in values if values.count(v) > 1}]
+    for shard in shards:
+        found += _one_shard_problems(shard, kinds[shard.id], settings)
+    served = {country for shard in shards for country in shard.domiciles}
+    if shards:
+        found += [
+            f"stores.domiciles names {country}, and no [[shards]] may hold its customers' meetings."
+            for country in settings.stores.domiciles
+            if country not in served
+        ]
+    return found
+
+
+def _one_shard_problems(shard: Shard, kind: ConferenceKind, settings: Settings) -> list[str]:
+    where, found = f"shards.{shard.id}", []
+    if not _SHARD_ID.match(shard.id):
+        found.append(f"shards: the id {shard.id!r} is not of 1 to 16 small letters and digits.")
+    if shard.region not in settings.stores.allowed_regions:
+        found.append(
+            f"{where}.region is {shard.region!r}, which is not among stores.allowed_regions "
+            f"({', '.join(settings.stores.allowed_regions)}). No meeting is held outside them."
+        )
+    if not shard.domiciles:
+        found.append(f"{where}.domiciles is empty, so it would hold nobody's meetings.")
+    for country in shard.domiciles:
+        if not re.fullmatch("[A-Z]{2}", country):
+            found.append(
+                f"{where}.domiciles: {country!r} is not a country of two capital letters. There is no word for any."
+            )
+        elif country not in settings.stores.domiciles:
+            found.append(f"{where}.domiciles: stores.domiciles names no region for customers in {country}.")
+    if not shard.audience or not shard.name:
+        found.append(f"{where}: audience and name may not be empty.")
+    if not _is_base_url(shard.url):
+        found.append(f"{where}.url is {shard.url!r}, not an address like http://prosody:5280.")
+    if kind is ConferenceKind.JITSI:
+        if shard.events_key is None or not shard.events_key.exists():
+            found.append(f"{where}.events_key: there is no public key at {shard.events_key or 'any path'}.")
+        if not _WEB_URL.fullmatch(shard.web_url):
+            found.append(
+                f"{where}.web_url is {shard.web_url!r}, not of the form https://meet.{{host}}: Jitsi Meet is loaded "
+                "from the brand's own host or one below it, and from nowhere else."
+            )
     return found
 
 

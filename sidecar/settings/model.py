@@ -27,6 +27,11 @@ class TokenAlgorithm(StrEnum):
     RS256 = "RS256"
 
 
+class ConferenceKind(StrEnum):
+    BRIDGE = "bridge"
+    JITSI = "jitsi"
+
+
 class LogLevel(StrEnum):
     DEBUG = "debug"
     INFO = "info"
@@ -163,6 +168,63 @@ class Bridge:
 
 
 @dataclass(frozen=True)
+class Conference:
+    """What carries sound and picture."""
+
+    kind: ConferenceKind = setting(
+        "bridge: our own, as [bridge] says. jitsi: a Jitsi with our Prosody modules; it needs tokens.algorithm "
+        "RS256 and at least one table [[shards]].",
+        ConferenceKind.BRIDGE,
+    )
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One media side for one jurisdiction: its own Prosody, Jicofo and JVBs, or a bridge. A table [[shards]] each.
+
+    None: the one bridge of [bridge] serves every domicile. Of several for one country the first that answers is used.
+    """
+
+    id: str = setting(
+        "Short name, small letters and digits. Room names begin with it. Never give it to another shard.", example="se"
+    )
+    region: str = setting("Region its media stay in: one of stores.allowed_regions.", example="eu-north-se")
+    domiciles: tuple[str, ...] = setting(
+        "Countries whose customers' meetings it may hold (two capital letters).", example=("SE", "NO")
+    )
+    audience: str = setting(
+        "The `aud` of its join tokens: tillit_audience on its Prosody. No two shards have the same.", example="shard-se"
+    )
+    url: str = setting(
+        "Where the web process and the worker reach its commands: Prosody's HTTP port, or the bridge. Never "
+        "reachable from outside.",
+        example="http://prosody-se:5280",
+    )
+    kind: ConferenceKind | None = setting("Where it departs from conference.kind. Empty: that one.", None)
+    name: str = setting(
+        "Its name in the tokens of commands to it and of its reports: tillit_control_audience and "
+        "tillit_events_issuer on its Prosody. No two shards have the same.",
+        "tillit-prosody",
+    )
+    control_host: str = setting(
+        "Jitsi: the Host header of commands, the MUC component that mod_tillit_control stands on. Empty: the url's.",
+        "",
+        example="muc.meet.jitsi",
+    )
+    events_key: Path | None = setting(
+        "Jitsi: PEM file with the public key its Prosody signs reports with (tillit_events_key there); two keys, one "
+        "below the other, while one replaces the other.",
+        None,
+        example="var/keys-of-shards/se-events.pub.pem",
+    )
+    web_url: str = setting(
+        "Jitsi: where browsers load Jitsi Meet from. {host} stands for the brand's own host, so that nothing is "
+        "loaded from anywhere else.",
+        "https://meet.{host}",
+    )
+
+
+@dataclass(frozen=True)
 class Stores:
     """Where data lies. A store outside the allowed regions does not start."""
 
@@ -170,12 +232,32 @@ class Stores:
     allowed_regions: tuple[str, ...] = setting(
         "Regions data and keys may lie in, each by name. There is no word for any.", example=("eu-north-se",)
     )
-    data_dir: Path = setting("Folder of the databases and encrypted objects.", Path("var/data"))
+    data_dir: Path = setting("Folder of the audit log, encrypted objects and SQLite databases.", Path("var/data"))
+    meetings: str = setting(
+        'Where the meetings store lies: "sqlite" is a file in data_dir; else '
+        "postgresql://user@host/database?password_file=/path, a database of its own in stores.region. Other hosts "
+        "are spoken to by verified TLS (sslrootcert=/path) unless sslmode=disable says otherwise.",
+        "sqlite",
+    )
+    people: str = setting("The same for the people store. Never the same database: names stay apart.", "sqlite")
+    sessions: str = setting("The same for web sessions.", "sqlite")
     domiciles: Mapping[str, str] = setting(
         "Which region a customer's data lies in, by country of domicile (two capital letters). A country "
         "left out cannot be served.",
         {},
         example=dict.fromkeys(("SE", "NO", "DK", "FI", "NL"), "eu-north-se"),
+    )
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What several web processes must know together: used commands, whose turn it is, that there is news."""
+
+    url: str = setting(
+        'Where they know it from. "process": each knows its own, right for one machine\'s few workers. Else a Redis, '
+        "redis://user@host:6379/0?password_file=/path, or rediss:// over verified TLS (ca_file=/path).",
+        "process",
+        example="process",
     )
 
 
@@ -254,7 +336,9 @@ class Settings:
     tokens: Tokens
     keys: Keys
     bridge: Bridge
+    conference: Conference
     stores: Stores
+    shared: Shared
     policy: PolicyFiles
     plugins: Plugins
     notifications: Notifications
@@ -262,6 +346,7 @@ class Settings:
     worker: Worker
     log: Log
     staff: Staff
+    shards: tuple[Shard, ...] = ()
 
     def brand(self, brand_id: str) -> Brand:
         """Return the brand of that id. Raises ConfigurationError when it was taken out of the settings."""

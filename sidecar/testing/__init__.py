@@ -11,7 +11,8 @@ the time.
     elin = product.signs_in(ELIN)
 
 A plugin's author puts the plugin in place of a stand-in, `Product(tmp_path, methods=[MyMethod(...)])`, or loads
-it as it will be loaded, `Product(tmp_path, plugins=PluginManager.load(...))`. Persons are invented.
+it as it will be loaded, beside the stand-ins, `Product(tmp_path, with_plugins=["document_room"])`, or alone,
+`Product(tmp_path, plugins=PluginManager.load(...))`. Persons are invented.
 """
 
 from sidecar.testing.far_ends import (
@@ -37,10 +38,12 @@ from sidecar.testing.people import (
     Invented,
     guest,
 )
-from sidecar.testing.product import ORIGIN, SDP, Browser, Product
+from sidecar.testing.plugin_site import PluginSite
+from sidecar.testing.product import APPROVALS, ORIGIN, SDP, Browser, Product, shipped_policy
 
 __all__ = [
     "AGNES",
+    "APPROVALS",
     "BERIT",
     "COLM",
     "ELIN",
@@ -60,7 +63,9 @@ __all__ = [
     "FakeEid",
     "FakeIdentityService",
     "Invented",
+    "PluginSite",
     "Product",
     "StubPlugins",
     "guest",
+    "shipped_policy",
 ]

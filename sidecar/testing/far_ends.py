@@ -1,11 +1,11 @@
 """What lies outside the product, made up: the eID, the ways to reach people, the identity service, the bridge."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from sidecar.domain.identity import EvidencePart, IdentityAssertion, LoA, StaffAssertion, Subject
-from sidecar.domain.ids import ParticipantId, RoomName
+from sidecar.domain.ids import ParticipantId, RecordingId, RoomName
 from sidecar.domain.policy import Decision
 from sidecar.plugin_api import LANGUAGES
 from sidecar.plugin_manager import PluginManager
@@ -173,7 +173,11 @@ class FakeConference:
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, Any]] = []
+        self.recordings: dict[str, str] = {}
+        self.deks: dict[str, bytes] = {}
+        self.has_recorder = True
         self.down = False
+        self.shards_down: set[str] = set()  # ids; an installation without shards has the one ""
         self.end_to_end = False
 
     def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
@@ -197,8 +201,34 @@ class FakeConference:
     def roster(self, room: RoomName) -> list[Mapping[str, Any]]:
         return []
 
-    def is_healthy(self) -> bool:
-        return not self.down
+    def records(self, room: RoomName) -> bool:
+        return self.has_recorder
+
+    def start_recording(
+        self, *, room: RoomName, recording: RecordingId, dek: bytes, consented: Collection[ParticipantId]
+    ) -> None:
+        self._do("record", recording, frozenset(consented))
+        self.deks[recording] = dek
+        self.recordings[room] = recording
+
+    def allow_recording(self, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]) -> None:
+        self._do("allow", recording, frozenset(consented))
+
+    def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
+        self._do("stop", recording, reason)
+        self.recordings.pop(room, None)
+
+    def recording_state(self, room: RoomName) -> Mapping[str, Any]:
+        if self.down:
+            raise ConferenceUnavailableError()
+        running = self.recordings.get(room)
+        return {"recording": running, "state": "recording", "position_ms": 0} if running else {}
+
+    def answers(self, shard: str) -> bool:
+        return shard not in self.shards_down
+
+    def health(self) -> Mapping[str, str]:
+        return {"bridge": "down" if self.down else "ok"}
 
     def _do(self, command: str, whom: str, details: Any) -> None:
         if self.down:
@@ -225,10 +255,11 @@ class StubPlugins(PluginManager):
         self.facts: list[MeetingFact] = []
 
     def judge_join(self, question: JoinQuestion, allowed: Iterable[str]) -> Decision | None:
-        return self.judge(question)
+        return self.judge(question) or super().judge_join(question, tuple(allowed))
 
     def on_fact(self, fact: MeetingFact, allowed: Iterable[str]) -> None:
         self.facts.append(fact)
+        super().on_fact(fact, tuple(allowed))
 
 
 def _texts_of(method: str) -> dict[str, dict[str, str]]:

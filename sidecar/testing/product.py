@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from sidecar.adapters.policy_files import SHIPPED, load_policy
 from sidecar.bootstrap import Services, build
-from sidecar.domain.audit import AuditLog, AuditRecord, Ed25519Signer, EntryRef, MemoryAuditLog
+from sidecar.domain.audit import AuditLog, AuditRecord, Ed25519Signer, EntryRef, MemoryAuditLog, kinds_with
 from sidecar.domain.control_tokens import mint_control_token
 from sidecar.domain.errors import AuditUnavailableError
 from sidecar.domain.identity import Subject
@@ -39,13 +39,14 @@ from sidecar.testing.far_ends import FakeChannel, FakeCode, FakeConference, Fake
 from sidecar.testing.people import BERIT, COLM, ELIN, FRIDA, MAJA, SIV, Clock, Invented
 from sidecar.web.app import create_app
 
+APPROVALS = Path(__file__).parents[2] / "plugins" / "approvals.toml"
 _EVENTS = "/internal/bridge/events"
 ORIGIN = "https://exempelbanken.example"
 SDP = "v=0\r\n"  # what a browser would offer; the stand-in for the bridge does not read it
 
 
 @cache
-def _shipped_policy() -> Policy:
+def shipped_policy() -> Policy:
     """Return the policy we ship, proved once for all tests of a run: it is a value that nothing changes."""
     return load_policy(SHIPPED)
 
@@ -72,7 +73,10 @@ class Product:
     """Services and web application over a folder, with the far ends made up.
 
     files: keep the audit log in files, as the product does; else in memory, where a test only reads it.
-    plugins: the loaded plugins, where they are to be real ones. more: further settings, TOML.
+    plugins: the loaded plugins, where they are to be real ones. with_plugins: real ones by name beside the stand-ins,
+    loaded by their approved digests (approvals: another list of them). policy: in place of the shipped one.
+    more: further settings, TOML. real_media: speak to the media side the settings name, in place of a stand-in.
+    environ: variables that lie over the settings.
     """
 
     def __init__(
@@ -83,7 +87,12 @@ class Product:
         files: bool = False,
         methods: Sequence[IdentityMethod] = (),
         plugins: PluginManager | None = None,
+        with_plugins: Sequence[str] = (),
+        approvals: Path | None = None,
+        policy: Policy | None = None,
         more: str = "",
+        real_media: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.clock = clock or Clock()
@@ -96,15 +105,25 @@ class Product:
             methods=methods or (self.eid, self.code), channels=self.channels.values(), staff=self.identity_service
         )
         (folder / "tillit.toml").write_text(_SETTINGS.replace("# more", more), "utf-8")
+        settings = load_settings(folder / "tillit.toml", environ or {})
+        if with_plugins:
+            self.stub.add(
+                enabled=with_plugins,
+                approvals=approvals or APPROVALS,
+                tables={name: settings.plugins.tables.get(name, {}) for name in with_plugins},
+                clock=self.clock,
+                secret=lambda name: sha256(name.encode()).digest(),
+            )
+        kinds = kinds_with(dict.fromkeys((plugins or self.stub).audit_kinds(), "Recorded by a plugin."))
         signer = Ed25519Signer("exempelbanken/eu-north-se/log", Ed25519PrivateKey.generate())
-        memory = MemoryAuditLog(signer, origin="exempelbanken/eu-north-se")
+        memory = MemoryAuditLog(signer, origin="exempelbanken/eu-north-se", kinds=kinds)
         self.services: Services = build(
-            load_settings(folder / "tillit.toml", {}),
+            settings,
             clock=self.clock,
             plugins=plugins or self.stub,
-            policy=None if plugins else _shipped_policy(),
+            policy=policy or (None if plugins else shipped_policy()),
             audit=None if files else memory,
-            conference=self.conference,
+            conference=None if real_media else self.conference,
         )
         self.app = create_app(self.services)
         self.app.jinja_env.bytecode_cache = _TEMPLATES

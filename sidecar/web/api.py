@@ -50,7 +50,7 @@ def right(name: str) -> Callable[[View], View]:
 @api.get("/openapi.json")
 @access("anyone")
 def openapi() -> Response:
-    return jsonify(document(request.url_root.rstrip("/")))
+    return jsonify(document(request.url_root.rstrip("/"), services().plugins.routes()))
 
 
 @api.get("/v1/meeting-types")

@@ -2,10 +2,12 @@
 
 import hashlib
 import logging
+import re
 import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, redirect, render_template, request, send_from_directory
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -14,8 +16,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from sidecar.adapters.i18n import language_menu
 from sidecar.bootstrap import Services
 from sidecar.domain.errors import InvalidInputError, NotFoundError, RefusedError, TillitError
+from sidecar.services.plugin_ports import PluginRefusedError
 from sidecar.settings import Brand
-from sidecar.web import guard
+from sidecar.web import guard, plugin_files, plugin_routes
 from sidecar.web.access import access, check_declared
 from sidecar.web.api import api
 from sidecar.web.bridge_events import bridge_events
@@ -26,6 +29,7 @@ from sidecar.web.message_templates import message_templates
 from sidecar.web.problems import problem_response
 from sidecar.web.public import public
 from sidecar.web.room import room
+from sidecar.web.shard_routes import shard_routes
 from sidecar.web.staff_sign_in import staff_sign_in
 from sidecar.web.trusted_proxies import TrustedProxies
 from sidecar.web.web_sessions import WebSessions
@@ -54,7 +58,7 @@ def create_app(services: Services) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = services.settings.web.max_body_bytes
     app.jinja_env.trim_blocks = True
     app.extensions["tillit"] = services
-    app.extensions["tillit_feed"] = Feed(services.meetings)
+    app.extensions["tillit_feed"] = Feed(services.meetings, services.shared)
     web = services.settings.web
     app.extensions["tillit_sessions"] = WebSessions(
         services.sessions,
@@ -65,9 +69,11 @@ def create_app(services: Services) -> Flask:
     )
     if web.trusted_proxies:
         app.wsgi_app = TrustedProxies(app.wsgi_app, web.trusted_proxies)  # type: ignore[method-assign]
-    for blueprint in (public, customer, room, staff_sign_in, desk, message_templates, api, bridge_events):
+    for blueprint in (public, customer, room, staff_sign_in, desk, message_templates, api, bridge_events, shard_routes):
         app.register_blueprint(blueprint)
     app.add_url_rule("/static/<path:name>", "static", access("anyone")(_static))
+    plugin_routes.mount(app)
+    plugin_files.mount(app)
     guard.install(app)
     app.after_request(_headers)
     app.context_processor(_context)
@@ -89,18 +95,31 @@ def _static(name: str) -> Response:
 def _headers(response: Response) -> Response:
     """Set what every answer carries. The camera is for our own pages; nothing else may use anything."""
     targets = _sign_in_origin()
-    response.headers.setdefault("Content-Security-Policy", _CSP.format(form_targets=targets).strip())
+    policy = _CSP.format(form_targets=targets).strip()
+    if embedding := g.get("may_embed"):
+        policy = policy.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(map(_origin, embedding))}")
+    policy = "; ".join((policy, *g.get("policy", ())))  # a page's own few more
+    response.headers.setdefault("Content-Security-Policy", policy)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"  # an invitation's link must not travel on
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers["Permissions-Policy"] = (
-        "camera=(self), microphone=(self), display-capture=(self), screen-wake-lock=(self), geolocation=()"
+    response.headers.setdefault(
+        "Permissions-Policy",
+        "camera=(self), microphone=(self), display-capture=(self), screen-wake-lock=(self), geolocation=()",
     )
     if guard.services().settings.web.secure_cookies:
         response.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}; includeSubDomains"
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _origin(address: str) -> str:
+    """Return an address as the origin a policy may name: what is none cannot widen it."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("https", "http") or not parts.netloc or re.search(r"[^A-Za-z0-9.:-]", parts.netloc):
+        return "'none'"
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _sign_in_origin() -> str:
@@ -122,7 +141,9 @@ def _version(name: str) -> str:
 
 
 def static_url(name: str) -> str:
-    """Return the address of a static file with its version."""
+    """Return the address of a static file with its version; a plugin's is named "x/<plugin>/<file>"."""
+    if name.startswith("x/"):
+        return f"/static/{name}?v={plugin_files.version(name.split('/')[1])}"
     return f"/static/{name}?v={_version(name)}"
 
 
@@ -173,6 +194,9 @@ def sentence_of(error: TillitError) -> str:
         params = {k: v for k, v in error.params.items() if k not in ("sentence", "rule")}
         return sentences.say(key, language, **words | params)
     translator = g.get("translator")
+    if isinstance(error, PluginRefusedError) and translator is not None and translator.has(key):
+        values = {k: v for k, v in error.params.items() if k != "sentence"}
+        return str(translator.t(key, **words | values))
     text = f"common.problem.{error.slug.replace('-', '_')}"
     if translator is not None and translator.has(text):
         return str(translator.t(text, **words))

@@ -1,15 +1,16 @@
-"""What the bridge tells us: media came and went, something was dropped. Recorded; retried by the bridge until it is."""
+"""What the media side tells us, our bridge or a Prosody. Recorded; repeated by it until it is."""
 
 import logging
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 
+from sidecar.adapters.reporters import Reporter
 from sidecar.domain.audit import InvalidRecordError, PersonalDataError
-from sidecar.domain.clock import from_text
 from sidecar.domain.errors import ConflictError, InvalidInputError, NotFoundError
-from sidecar.domain.ids import ParticipantId
-from sidecar.services.acts import Act
+from sidecar.domain.ids import RecordingId
+from sidecar.domain.placement import shard_id_of
+from sidecar.services.reports import read_report
 from sidecar.web.access import access
 from sidecar.web.forms import json_body
 from sidecar.web.guard import services
@@ -19,14 +20,7 @@ log = logging.getLogger("tillit.web")
 bridge_events = Blueprint("bridge_events", __name__)
 
 _MOST = 500
-_KINDS = {
-    "media.joined": "media.keys",
-    "media.left": "media.left",
-    "track.dropped": "track.dropped",
-    "message.dropped": "message.dropped",
-    "session.ended": "media.left",
-}
-_DATA = frozenset({"fingerprint_client", "fingerprint_bridge", "srtp_profile", "reason", "kind", "rule", "type"})
+_RECORDING = frozenset({"recording.paused", "recording.resumed", "recording.stopped"})
 
 
 @bridge_events.post("/internal/bridge/events")
@@ -34,50 +28,69 @@ _DATA = frozenset({"fingerprint_client", "fingerprint_bridge", "srtp_profile", "
 def take_in() -> Response:
     """Take in a batch. An event that was taken in before, cannot be read, or whose place is gone is passed over.
 
-    Passed over, not refused: the bridge sends in order and repeats a refused batch, so one event that can
+    Passed over, not refused: the media side sends in order and repeats a refused batch, so one event that can
     never be recorded would hold up every other one.
     """
-    product = services()
-    product.verify_bridge(
+    reporter = verified_reporter()
+    events = json_body().get("events")
+    if not isinstance(events, list) or len(events) > _MOST:
+        raise InvalidInputError(f"A batch has at most {_MOST} events.", field="events")
+    # In turn: a media side that has waited too long for an answer sends the same batch beside the first.
+    turns, turn = current_app.extensions["tillit_turns"], f"reports.{reporter.shard}"
+    turns.take(turn)
+    try:
+        for told in events:
+            if isinstance(told, dict):
+                _one(told, reporter)
+    finally:
+        turns.give_back(turn)
+    return jsonify(taken=len(events))
+
+
+def verified_reporter() -> Reporter:
+    """Return the media side that sent this very request. Raises TokenRefusedError."""
+    return services().reporters.verify(
         unverified_token=request.headers.get("Authorization", "").removeprefix("Bearer "),
         method=request.method,
         path=request.full_path.rstrip("?"),
         body=request.get_data(cache=True),
     )
-    events = json_body().get("events")
-    if not isinstance(events, list) or len(events) > _MOST:
-        raise InvalidInputError(f"A batch has at most {_MOST} events.", field="events")
-    for told in events:
-        if not isinstance(told, dict) or not product.is_new_event(event_id := str(told.get("id", ""))):
-            continue
-        try:
-            try:
-                _one(told)
-            except ConflictError:
-                _one(told)  # the person did something at that very moment: once more, on what is true now
-        except NotFoundError:
-            continue
-        except (InvalidRecordError, PersonalDataError, ValueError, OverflowError) as error:
-            log.warning("event of the bridge cannot be recorded", extra={"kind": str(told.get("kind"))}, exc_info=error)
-        except BaseException:
-            product.seen_bridge_events.forget(event_id)  # it comes again, and is then new
-            raise
-    return jsonify(taken=len(events))
 
 
-def _one(told: dict[str, Any]) -> None:
+def _one(told: dict[str, Any], reporter: Reporter) -> None:
+    try:
+        if str(told.get("kind")) in _RECORDING:
+            _of_recording(told, reporter)
+            return
+        report = read_report(told, shard=reporter.shard, side=reporter.kind)
+        if report is not None:
+            services().reports.take(report)
+    except NotFoundError:
+        pass
+    except (InvalidRecordError, PersonalDataError, ValueError, OverflowError) as error:
+        log.warning("event of the media side cannot be recorded", extra={"kind": str(told.get("kind"))}, exc_info=error)
+
+
+def _of_recording(told: dict[str, Any], reporter: Reporter) -> None:
+    """Take in what the recorder says of itself. Told twice it changes nothing the second time."""
+    data = told.get("data")
+    if not isinstance(data, dict):
+        raise ValueError("an event of a recording names it")
     product = services()
-    kind = _KINDS.get(str(told.get("kind")))
-    if kind is None:
-        return
-    place = product.meetings.participant(ParticipantId(str(told.get("participant"))))
-    at = min(from_text(str(told.get("at"))), product.clock())
-    sent = told.get("data")
-    data = {k: str(v)[:200] for k, v in sent.items() if k in _DATA} if isinstance(sent, dict) else {}
-    if told["kind"] in ("media.left", "session.ended"):
-        # The state first: when the record below fails and all of it comes again, this half does nothing twice.
-        reason = "session-ended" if told["kind"] == "session.ended" else data.get("reason", "lost")
-        product.room.media_left(place, at=at, reason=reason)
-    product.acts.note(
-        Act(kind, str(place.person or place.staff or place.id), product.clock(), place.meeting, place.id, data)
+    recording = product.meetings.recording(RecordingId(str(data.get("recording"))))
+    room = product.meetings.get(recording.meeting).room
+    if room != told.get("room") or shard_id_of(room) != reporter.shard:
+        raise NotFoundError("There is no such recording on this media side.")
+    kind, participant, reason = (
+        str(told["kind"]),
+        str(told.get("participant", ""))[:60],
+        str(data.get("reason", ""))[:40],
     )
+    position_ms = max(0, int(data.get("position_ms", 0)))
+    for last in (False, True):
+        try:
+            product.recordings.told(kind, recording.id, participant=participant, reason=reason, position_ms=position_ms)
+            return
+        except ConflictError:
+            if last:
+                raise  # somebody answered at that very moment; the second try sees what is true now

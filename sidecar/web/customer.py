@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,7 @@ from sidecar.web.customer_views import lobby_view, notice, refused_view
 from sidecar.web.forms import json_body, text_of
 from sidecar.web.guard import client_ip, place, services, sessions, translator
 from sidecar.web.lobby_state import lobby_facts
+from sidecar.web.recording_state import recorded_to
 from sidecar.web.room_state import region_name, verified_label
 from sidecar.web.turns import takes_turns
 from sidecar.web.web_sessions import WebSession
@@ -39,7 +41,7 @@ customer = Blueprint("customer", __name__)
 
 NOTICE_VERSION = "1"  # raised when the words of customer.notice change; the digest is kept with each consent
 _NOTICE_SINCE = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
-_DEVICE_COOKIE = "tillit_device"
+DEVICE_COOKIE = "tillit_device"
 _DEVICE_S = 400 * 24 * 3600  # the longest a browser keeps a cookie
 _CODE_LENGTH_LIMIT = 12
 
@@ -63,9 +65,9 @@ def open_link(link: str) -> AnyResponse | str | tuple[str, int]:
     session = sessions().visit()
     session.set("places", sorted({*session.get("places", ()), here.id})[-20:])
     response = redirect(_next_step(here))
-    if _DEVICE_COOKIE not in request.cookies:
+    if DEVICE_COOKIE not in request.cookies:
         response.set_cookie(
-            _DEVICE_COOKIE,
+            DEVICE_COOKIE,
             secrets.token_urlsafe(24),
             max_age=_DEVICE_S,
             httponly=True,
@@ -118,6 +120,7 @@ def arrive(pid: str) -> str:
             "consent": f"/v/{pid}/consent",
             "next": f"/v/{pid}/identify",
             "privacy": f"/v/{pid}/privacy",
+            "upload": _upload_url(meeting, permissions, pid),
         },
     )
 
@@ -308,7 +311,7 @@ def lobby(pid: str) -> AnyResponse | str:
         },
         lobby=lobby_view(t, **lobby_facts(product, here)),
         documents=[],
-        upload_url="",
+        upload_url=_upload_url(meeting, permissions, pid),
         others=[],
         may={
             "camera": Permission.SHOW_CAMERA in permissions,
@@ -363,7 +366,7 @@ def left(pid: str) -> AnyResponse | str:
         capacity=here.capacity.value,
         meeting=_meeting(meeting) | {"started_at": meeting.opened_at, "ended_at": meeting.ended_at},
         signed=[],
-        recorded="",
+        recorded=recorded_to(services(), meeting, translator()),
         until=here.left_at + bound if how == "left" and here.left_at else None,
         urls={
             "rejoin": f"/v/{pid}/room" if how == "left" else "",
@@ -531,7 +534,7 @@ def _request(here: Participant, same_device: bool) -> SignInRequest:
     meeting = product.meetings.get(here.meeting)
     person = product.people.find(here.person) if here.person else None
     contact = {"sms": person.phone} if person and here.code_channel == "sms" else {}
-    device = request.cookies.get(_DEVICE_COOKIE) or sessions().visit().id
+    device = request.cookies.get(DEVICE_COOKIE) or sessions().visit().id
     base = request.url_root.rstrip("/")
     return SignInRequest(
         meeting=meeting.id,
@@ -595,6 +598,18 @@ def _refused(reason: str, here: Participant | None) -> str:
         steps_done=[],
         case=case,
     )
+
+
+def _upload_url(meeting: Meeting, permissions: Collection[str], pid: str) -> str:
+    """Return where documents are left before the meeting: a plugin's page "upload", or "" where none is offered."""
+    product = services()
+    if Permission.UPLOAD_DOCUMENT not in permissions:
+        return ""
+    for plugin, routes in sorted(product.plugins.routes().items()):
+        offered = any((each.method, each.path, each.caller) == ("GET", "upload", "visitor") for each in routes)
+        if offered and product.plugin_use.may_call(meeting, plugin).allowed:
+            return f"/v/{pid}/x/{plugin}/upload"
+    return ""
 
 
 def _meeting(meeting: Meeting) -> dict[str, Any]:

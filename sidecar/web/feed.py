@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from sidecar.adapters.process_state import ProcessState
 from sidecar.domain.errors import TillitError
 from sidecar.services.ports import Announcement, MeetingStore
+from sidecar.services.sharing import News, SharedState
 
 log = logging.getLogger("tillit.feed")
 
-_LOOK_S = 0.15  # how often the store is asked for news while somebody listens
 _HEARTBEAT_S = 15.0  # proxies close a silent line after 30 to 60 seconds
+_AT_ONCE = 500
 _KEPT = 2000
 
 
@@ -23,17 +25,20 @@ class Feed:
     def __init__(
         self,
         meetings: MeetingStore,
+        shared: SharedState | None = None,
         *,
         heartbeat_s: float = _HEARTBEAT_S,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._meetings = meetings
+        self._shared = shared or ProcessState()
         self._heartbeat_s = heartbeat_s
         self._monotonic = monotonic
         self._news = threading.Condition()
         self._recent: list[tuple[int, Announcement]] = []
         self._listeners = 0
         self._last = 0
+        self._forgotten = 0  # up to this number nothing is kept; numbers may have gaps
         self._running = False
 
     def listen(self, wanted: Callable[[Announcement], bool]) -> Iterator[list[Announcement]]:
@@ -55,7 +60,7 @@ class Feed:
                     silence = spoke + self._heartbeat_s - self._monotonic()
                     if self._last == seen and silence > 0:
                         self._news.wait(timeout=silence)
-                    if self._recent and self._recent[0][0] > seen + 1:
+                    if seen < self._forgotten:
                         return  # too far behind to know what was missed: the page connects anew
                     fresh = [told for number, told in self._recent if number > seen]
                     seen = self._last
@@ -68,23 +73,38 @@ class Feed:
                 self._listeners -= 1
 
     def _start(self) -> None:
-        self._last = self._meetings.last_announcement()
+        self._last = self._forgotten = self._meetings.last_announcement()
         self._recent.clear()
         self._running = True
         threading.Thread(target=self._watch, name="feed", daemon=True).start()
 
     def _watch(self) -> None:
+        line = self._shared.news()
+        try:
+            self._follow(line)
+        finally:
+            line.close()
+
+    def _follow(self, line: News) -> None:
+        told: list[tuple[int, Announcement]] = []
+        is_blind = False
         while True:
-            time.sleep(_LOOK_S)
+            if len(told) < _AT_ONCE:  # else there is more already
+                line.wait()
             try:
-                told = self._meetings.announcements_after(self._last)
+                told = self._meetings.announcements_after(self._last, limit=_AT_ONCE)
             except Exception as error:  # this thread's outermost loop: without it every page would fall silent
-                slug = error.slug if isinstance(error, TillitError) else TillitError.slug
-                log.warning("feed cannot read", extra={"problem": slug}, exc_info=error)
+                if not is_blind:  # once, not at each of the looks while the store is down
+                    slug = error.slug if isinstance(error, TillitError) else TillitError.slug
+                    log.warning("feed cannot read", extra={"problem": slug}, exc_info=error)
+                told, is_blind = [], True
                 continue
+            is_blind = False
             with self._news:
                 if told:
-                    self._recent = (self._recent + told)[-_KEPT:]
+                    kept = self._recent + told
+                    self._recent = kept[-_KEPT:]
+                    self._forgotten = kept[-_KEPT - 1][0] if len(kept) > _KEPT else self._forgotten
                     self._last = told[-1][0]
                     self._news.notify_all()
                 elif not self._listeners:

@@ -3,11 +3,12 @@
 import hmac
 import ipaddress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask, Response, current_app, g, request
 
-from sidecar.adapters.i18n import Translator, negotiate_language
+from sidecar.adapters.i18n import Translator, available_languages, negotiate_language
 from sidecar.bootstrap import Services
 from sidecar.domain.errors import NotFoundError, TillitError
 from sidecar.domain.ids import ParticipantId, StaffId
@@ -18,6 +19,7 @@ from sidecar.web.feed import Feed
 from sidecar.web.turns import Turns, is_marked
 from sidecar.web.web_sessions import WebSession, WebSessions
 
+_LANGUAGE_KEPT = timedelta(days=365)
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -63,9 +65,10 @@ def translator() -> Translator:
 
 def install(app: Flask) -> None:
     """Run the guard before every request and the session saver after it."""
-    app.extensions["tillit_turns"] = Turns()
+    app.extensions["tillit_turns"] = Turns(app.extensions["tillit"].shared)
     app.before_request(_before)
     app.after_request(_save_sessions)
+    app.after_request(_keep_language)
     app.teardown_request(_end_turn)
 
 
@@ -98,6 +101,21 @@ def _save_sessions(response: Response) -> Response:
         return current_app.make_response(current_app.handle_user_exception(error))
 
 
+def _keep_language(response: Response) -> Response:
+    """Remember a language chosen in the menu, for the next page too."""
+    chosen = request.args.get("lang", "")
+    if chosen in available_languages and request.method == "GET":
+        response.set_cookie(
+            "tillit_language",
+            chosen,
+            max_age=int(_LANGUAGE_KEPT.total_seconds()),
+            secure=services().settings.web.secure_cookies,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
 def _end_turn(_error: BaseException | None) -> None:
     place = g.pop("turn", None)
     if place is not None:
@@ -111,8 +129,9 @@ def _before() -> None:
     caller = caller_of(current_app._get_current_object(), request.endpoint)  # type: ignore[attr-defined]
     arguments: dict[str, Any] = request.view_args or {}
     if is_marked(current_app.view_functions.get(request.endpoint)):
-        current_app.extensions["tillit_turns"].take(arguments["pid"])
-        g.turn = arguments["pid"]
+        turn = arguments.get("pid") or request.path
+        current_app.extensions["tillit_turns"].take(turn)
+        g.turn = turn
     if caller in ("visitor", "occupant"):
         g.place = _place(ParticipantId(arguments["pid"]))
     _speak(getattr(g, "place", None))

@@ -1,7 +1,12 @@
 """The open API's description, OpenAPI 3.1. A test holds it against the routes and the answers against its schemas."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sidecar.services.plugin_pages import Route
+
+_PARAMETER = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
 _TIME = {"type": "string", "format": "date-time", "description": "RFC 3339 with its offset"}
 _TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
 _TEXT = {"type": "string"}
@@ -139,8 +144,11 @@ SCHEMAS: dict[str, Any] = {
 }
 
 
-def document(server: str) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 description, as served at /api/openapi.json. server: this service's address."""
+def document(server: str, plugins: Mapping[str, Sequence[Route]] | None = None) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description, as served at /api/openapi.json.
+
+    server: this service's address. plugins: the loaded plugins' routes; those of connected systems are described.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -151,7 +159,7 @@ def document(server: str) -> dict[str, Any]:
         },
         "servers": [{"url": server}],
         "security": [{"systemKey": []}],
-        "paths": _paths(),
+        "paths": _paths() | _plugin_paths(plugins or {}),
         "components": {
             "schemas": SCHEMAS,
             "securitySchemes": {"systemKey": {"type": "http", "scheme": "bearer"}},
@@ -197,6 +205,28 @@ def _paths() -> dict[str, Any]:
             "get": _operation("listIntegrations", "Integrations, approved and used", _ref("Integrations"))
         },
     }
+
+
+def _plugin_paths(plugins: Mapping[str, Sequence[Route]]) -> dict[str, Any]:
+    """Describe the plugins' routes by their own line: what they take and answer is told in the plugin's README."""
+    paths: dict[str, Any] = {}
+    for plugin, routes in sorted(plugins.items()):
+        for route in (each for each in routes if each.caller == "system"):
+            names = _PARAMETER.findall(route.path)
+            path = f"/api/v1/x/{plugin}/{_PARAMETER.sub(_braced, route.path)}"
+            operation = _operation(
+                "_".join((plugin, route.method.lower(), *re.findall(r"[a-z0-9]+", route.path))),
+                route.summary,
+                {},
+                [_parameter(name, name) for name in names],
+                status="2XX",
+            )
+            paths.setdefault(path, {})[route.method.lower()] = operation | {"tags": [plugin]}
+    return paths
+
+
+def _braced(parameter: re.Match[str]) -> str:
+    return f"{{{parameter.group(1)}}}"
 
 
 def _operation(

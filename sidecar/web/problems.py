@@ -26,6 +26,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "not-identified": (401, "Not identified for this meeting"),
     "not-signed-in": (401, "Not signed in"),
     "personal-data-in-record": (500, "Personal data was about to enter the audit log"),
+    "plugin-refused": (409, "A part of the product says no"),
+    "recording-damaged": (409, "The recording was changed"),
     "refused": (403, "The policy says no"),
     "staff-sign-in-failed": (401, "Staff sign-in failed"),
     "store-unavailable": (503, "A store cannot be reached"),

@@ -30,11 +30,13 @@ def readyz() -> tuple[Response, int]:
     parts = {
         "meetings": product.meetings.is_healthy,
         "people": product.people.is_healthy,
+        "sessions": product.sessions.is_healthy,
+        "shared": product.shared.is_healthy,
         "audit": lambda: product.audit.size >= 0,
-        "bridge": product.conference.is_healthy,  # type: ignore[attr-defined]  # the bridge adapter's
     }
-    found = {name: _answers(check) for name, check in parts.items()}
-    return jsonify(parts={n: "ok" if ok else "down" for n, ok in found.items()}), 200 if all(found.values()) else 503
+    found = {name: "ok" if _answers(check) else "down" for name, check in parts.items()}
+    found |= product.conference.health()
+    return jsonify(parts=found), 200 if set(found.values()) == {"ok"} else 503
 
 
 @public.get("/.well-known/jwks.json")

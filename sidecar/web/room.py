@@ -1,15 +1,17 @@
 """The room's routes: the page, the token, the media offer, and every act. JSON in, JSON out."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, stream_with_context
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, stream_with_context
 from werkzeug.wrappers import Response as AnyResponse
 
 from sidecar.domain.errors import InvalidInputError, RefusedError
 from sidecar.domain.ids import ParticipantId
 from sidecar.domain.meetings import FINAL_STATES, INSIDE, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity
+from sidecar.domain.recordings import Wish
 from sidecar.services.booking import GuestRequest
 from sidecar.services.ports import Announcement, ConferenceUnavailableError
 from sidecar.web.access import access
@@ -17,7 +19,9 @@ from sidecar.web.customer_views import lobby_view
 from sidecar.web.feed import HEARTBEAT, event
 from sidecar.web.forms import json_body, text_of
 from sidecar.web.guard import feed, place, services, sessions, translator
+from sidecar.web.jitsi_room import jitsi_room
 from sidecar.web.lobby_state import lobby_facts
+from sidecar.web.plugin_panels import FACT, heard, is_plugins, panel_texts
 from sidecar.web.room_state import room_state
 
 room = Blueprint("room", __name__, url_prefix="/v/<pid>")
@@ -37,15 +41,22 @@ def page(pid: str) -> AnyResponse | str:
             return redirect(f"/desk/meetings/{meeting.id}")
         return redirect(f"/v/{pid}/left" if here.state in INSIDE else f"/v/{pid}/lobby")
     t = translator()
-    return render_template(
-        "room.html",
+    state = room_state(services(), here, t)
+    jitsi = jitsi_room(services(), meeting, frozenset(state["me"]["permissions"]))
+    text = render_template(
+        "room_jitsi.html" if jitsi else "room.html",
         pid=pid,
         csrf=_session(here)["csrf"],
-        state=room_state(services(), here, t),
-        room_texts=t.texts_under("room"),
+        state=state,
+        jitsi=jitsi.view if jitsi else None,
+        room_texts=t.texts_under("room") | panel_texts(services(), t),
         leave_url=f"/desk/meetings/{meeting.id}" if here.is_staff else f"/v/{pid}/left",
         languages=[],
     )
+    if jitsi is None:
+        return text
+    g.policy = jitsi.policy
+    return Response(text, headers={"Permissions-Policy": jitsi.permissions_policy})
 
 
 @room.post("/room/token")
@@ -65,6 +76,8 @@ def join(pid: str) -> Response:
     sdp = text_of(body, "sdp", longest=_SDP_SIGNS)
     unverified = text_of(body, "token", longest=8192)
     meeting = services().meetings.get(here.meeting)
+    if services().placement.shard_of(meeting.room).kind == "jitsi":
+        raise InvalidInputError("On this shard a browser brings its token to Jitsi, not its offer to us.", field="sdp")
     verified = services().verify_join(unverified, meeting.room)
     inside = services().admission.joined(here, verified)
     try:
@@ -107,6 +120,10 @@ def events(pid: str) -> Response:
                 yield HEARTBEAT
                 continue
             first = False
+            for fact in heard(product, told, here):
+                yield event(FACT, fact)
+            if told and all(is_plugins(product, each) for each in told):
+                continue  # the picture of the room is as it was
             if any(a.kind == "participant.admitted" and a.participant == here.id for a in told):
                 yield event("go", {"url": f"/v/{pid}/room"})
             for notice in (a for a in told if a.kind == "mute.done" and (a.data or {}).get("target") == here.id):
@@ -178,6 +195,46 @@ def record(pid: str) -> Response:
     return jsonify({})
 
 
+@room.post("/room/recording")
+@access("occupant")
+def ask_to_record(pid: str) -> Response:
+    """Ask everybody for leave to record. {purpose, reference, delete_on}; what is missing refuses by name."""
+    body = json_body()
+    day = text_of(body, "delete_on", longest=10, required=False)
+    try:
+        delete_on = date.fromisoformat(day) if day else None
+    except ValueError as error:
+        raise InvalidInputError("This is not a day.", field="delete_on") from error
+    wish = Wish(
+        purpose=text_of(body, "purpose", longest=60, required=False),
+        reference=text_of(body, "reference", longest=60, required=False),
+        delete_on=delete_on,
+    )
+    return jsonify(state=services().recordings.ask(place(), wish).state.value)
+
+
+@room.post("/room/recording/begin")
+@access("occupant")
+def begin_recording(pid: str) -> Response:
+    return jsonify(state=services().recordings.begin(place()).state.value)
+
+
+@room.post("/room/recording/answer")
+@access("occupant")
+def answer_recording(pid: str) -> Response:
+    """Say yes or no to being recorded; no also takes an earlier yes back."""
+    yes = json_body().get("yes")
+    if not isinstance(yes, bool):
+        raise InvalidInputError("The answer is yes (true) or no (false).", field="yes")
+    return jsonify(state=services().recordings.answer(place(), yes=yes).state.value)
+
+
+@room.post("/room/recording/stop")
+@access("occupant")
+def stop_recording(pid: str) -> Response:
+    return jsonify(state=services().recordings.stop(place()).state.value)
+
+
 @room.post("/room/admit")
 @access("occupant")
 def admit(pid: str) -> Response:
@@ -218,6 +275,18 @@ def invite(pid: str) -> Response:
 @access("occupant")
 def raise_security(pid: str) -> Response:
     services().room.raise_security(place(), text_of(json_body(), "target", longest=60))
+    return jsonify({})
+
+
+@room.post("/room/key")
+@access("occupant")
+def key(pid: str) -> Response:
+    """Pass on a page's public key, and the key it sends with as it wrapped it for each of the others."""
+    body = json_body()
+    sealed = body.get("sealed")
+    if not isinstance(sealed, dict):
+        raise InvalidInputError("The wrapped keys stand by participant.", field="sealed")
+    services().strict_keys.publish(place(), key=text_of(body, "key", longest=100), sealed=sealed)
     return jsonify({})
 
 

@@ -11,6 +11,7 @@ from sidecar.domain.clock import to_text
 from sidecar.domain.meetings import INSIDE, Meeting, Participant, ParticipantState
 from sidecar.domain.permissions import Permission
 from sidecar.domain.policy import (
+    Encryption,
     Policy,
     Situation,
     band_for,
@@ -21,6 +22,8 @@ from sidecar.domain.policy import (
 )
 from sidecar.services.arrival import situation
 from sidecar.web.guard import translator
+from sidecar.web.plugin_panels import shown_panels
+from sidecar.web.recording_state import recorded_until, recording_alerts, recording_form, recording_view
 
 _SHOWN = INSIDE | {ParticipantState.LEFT, ParticipantState.EXPELLED}
 
@@ -41,7 +44,8 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
         adviser=_name(services, adviser) if adviser else brand.name,
         phone=brand.phone,
     )
-    band = band_for(where)
+    band, encryption = band_for(where), encryption_for(policy, where)
+    strict = encryption is Encryption.STRICT
     return {
         "meeting": {
             "id": meeting.id,
@@ -51,8 +55,8 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
             "band_label": t(f"meeting.band.{band.value}"),
             "started_at": to_text(meeting.opened_at) if meeting.opened_at else None,
             "ends_at": to_text(meeting.ends_at),
-            "promise": promise(policy, where, t.language),
-            "encryption": encryption_for(policy, where),
+            "promise": promise(policy, where, t.language, recorded_until=recorded_until(services, meeting, t)),
+            "encryption": encryption,
             "state": meeting.state.value,
             "brand": services.brands[meeting.brand].name,
         },
@@ -63,10 +67,19 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
             "permissions": sorted(permissions),
             "session_until": to_text(me.session_until) if me.session_until else None,
         },
-        "people": [_person(services, place, t) for place in places if place.state in _SHOWN and _came(place)],
+        "people": [
+            _person(services, place, t) | (_keys(place, me) if strict else {})
+            for place in places
+            if place.state in _SHOWN and _came(place)
+        ],
         "lobby": _lobby(services, places, t) if Permission.ADMIT in permissions else [],
-        "alerts": _alerts(places, t) if Permission.ADMIT in permissions else [],
+        "alerts": [*_alerts(places, t), *recording_alerts(services, meeting, t)]
+        if Permission.ADMIT in permissions
+        else [],
+        "panels": shown_panels(services, meeting, me, t),
         "refusals": dict(refusals),
+        "recording": recording_view(services, me, meeting, t),
+        "recording_form": recording_form(services, meeting, where, t),
         "chat": _chat(services, meeting, places) if Permission.CHAT in permissions else [],
         "raises": [
             {
@@ -127,6 +140,16 @@ def _person(services: Services, place: Participant, t: Translator) -> dict[str, 
         "state": "left" if place.state not in INSIDE else _live_state(place),
         "hand": place.hand,
         "sharing": place.sharing,
+    }
+
+
+def _keys(place: Participant, reader: Participant) -> dict[str, str]:
+    """Return whose key this is, in words that are the same in every language, and what was wrapped for the reader."""
+    how = place.identified
+    return {
+        "key": place.media_key,
+        "level": f"{how.provider}/{how.loa}" if how else "staff",
+        "sealed": dict(place.sealed_keys).get(reader.id, ""),
     }
 
 

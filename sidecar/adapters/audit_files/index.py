@@ -11,6 +11,7 @@ from sidecar.adapters.audit_files.segments import meeting_of, walk
 from sidecar.adapters.audit_files.state import End
 
 _FORM = 1
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _SCHEMA = """
 create table entries (
   meeting text not null, at integer not null,
@@ -50,7 +51,9 @@ class MeetingIndex:
         with self._mutex:
             try:
                 return self._places(meeting, end)
-            except sqlite3.DatabaseError:
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) in _BUSY:
+                    raise  # another process is catching up: its index is good, and not ours to remove
                 self._remove()
                 return self._places(meeting, end)
 
@@ -101,12 +104,18 @@ class MeetingIndex:
         if self._database is None:
             self._database = sqlite3.connect(self._path, timeout=10, isolation_level=None, check_same_thread=False)
             self._database.execute("pragma synchronous = off")
+            if self._form() == _FORM:
+                return self._database  # without a lock: every process opens it, and one makes it
             with _transaction(self._database):
-                if self._database.execute("pragma user_version").fetchone()[0] != _FORM:
+                if self._form() != _FORM:
                     for statement in _SCHEMA.split(";\n"):
                         self._database.execute(statement)
                     self._database.execute(f"pragma user_version = {_FORM}")
         return self._database
+
+    def _form(self) -> int:
+        assert self._database is not None
+        return int(self._database.execute("pragma user_version").fetchone()[0])
 
     def _close(self) -> None:
         if self._database is not None:

@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from sidecar.domain.clock import from_text, to_text
@@ -33,6 +33,18 @@ def from_json(kind: type[T], text: str) -> T:
     found = json.loads(text)
     value: T = found if read is None else read(found)
     return value
+
+
+def read_again(kind: type[T], text: str) -> T:
+    """Return what from_json returns, the same object for the same text. Only for kinds that nothing can change.
+
+    The store is asked each time; what is remembered is how its answer reads.
+    """
+    value: T = _remembered(kind, text)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
+    return value
+
+
+_remembered = lru_cache(maxsize=4096)(from_json)
 
 
 def _plain(value: Any) -> Any:

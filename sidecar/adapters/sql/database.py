@@ -1,26 +1,62 @@
-"""One SQLite database: connections per thread, migrations, durable writes that share their fsync."""
+"""One store's database: durable writes that share their commit, on whichever engine keeps the data.
 
-import sqlite3
+The engines (`sqlite_engine.py`, `postgres_engine.py`) know how one connects, takes the write lock and commits.
+Everything above them speaks the SQL both understand, with `?` for values and columns by name.
+"""
+
 import threading
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sidecar.domain.errors import StoreUnavailableError
 
 T = TypeVar("T")
-Row = sqlite3.Row
+Row = Any  # row["column"]: sqlite3.Row or a dict
 
-_BUSY_S = 5.0  # another process holds the write lock for milliseconds; longer means trouble
-_LOOK_S = 0.0003  # between looks while another process commits, which takes it about as long
 _BATCH = 64  # effects that share one commit at the most
+
+
+class Connection(Protocol):
+    """A connection inside a transaction, as an effect sees it: sqlite3.Connection, PostgresConnection."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any:
+        """Run one statement. What it returns has `rowcount`, `fetchone()` and `fetchall()`."""
+
+
+class Engine(Protocol):
+    """A place data is kept: sqlite_engine.SqliteEngine, postgres_engine.PostgresEngine.
+
+    name: the store's in messages. fatal: after one of these nothing of a batch is certain.
+    failures: all that its driver raises.
+    """
+
+    name: str
+    fatal: tuple[type[Exception], ...]
+    failures: tuple[type[Exception], ...]
+
+    def migrate(self, migrations: Sequence[str]) -> None:
+        """Bring the tables up to date, one process at a time. Raises StoreUnavailableError."""
+
+    def read(self, sql: str, args: Sequence[object]) -> list[Row]:
+        """Return all rows of one SELECT over what is committed. Raises StoreUnavailableError."""
+
+    def begin(self, previous: Any | None) -> Any:
+        """Return a connection in a transaction that is the store's only writer. previous: the last one used."""
+
+    def commit(self, connection: Any) -> None:
+        """Return once it is on disk, and raise only where it is not."""
+
+    def roll_back(self, connection: Any) -> None:
+        """Undo what was not committed. Never raises."""
+
+    def close(self, connection: Any | None = None) -> None:
+        """Close one connection, or all that this thread may close."""
 
 
 class _Pending(Generic[T]):
     """One effect that waits for its commit."""
 
-    def __init__(self, effect: Callable[[sqlite3.Connection], T]) -> None:
+    def __init__(self, effect: Callable[[Any], T]) -> None:
         self.effect = effect
         self.done = False
         self.result: T | None = None
@@ -34,28 +70,23 @@ class Database:
     that fails is undone alone, with a single fsync for all of them.
     """
 
-    def __init__(self, path: Path, migrations: Sequence[str]) -> None:
-        self._path = path
-        self._local = threading.local()
+    def __init__(self, engine: Engine, migrations: Sequence[str]) -> None:
+        self._engine = engine
         self._queue: list[_Pending[Any]] = []
         self._queue_lock = threading.Lock()
         self._writer_lock = threading.Lock()
-        self._writer: sqlite3.Connection | None = None  # used under its lock only
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._migrate(migrations)
+        self._writer: Any | None = None  # used under its lock only
+        engine.migrate(migrations)
 
     def read(self, sql: str, *args: object) -> list[Row]:
-        """Return all rows of one SELECT."""
-        try:
-            return self._connection().execute(sql, args).fetchall()
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(f"{self._path.name}: {error}") from error
+        """Return all rows of one SELECT. Raises StoreUnavailableError."""
+        return self._engine.read(sql, args)
 
     def read_one(self, sql: str, *args: object) -> Row | None:
         rows = self.read(sql, *args)
         return rows[0] if rows else None
 
-    def write(self, effect: Callable[[sqlite3.Connection], T]) -> T:
+    def write(self, effect: Callable[[Any], T]) -> T:
         """Run the effect in a transaction, return its result once it is on disk.
 
         What the effect raises is raised here, and nothing of it stays. Raises StoreUnavailableError.
@@ -70,106 +101,63 @@ class Database:
             raise pending.error
         return pending.result  # type: ignore[return-value]  # set by the batch when there is no error
 
-    def data_version(self) -> int:
-        """Return a number that changes when another connection has committed. Cheap: no page is read."""
-        return int(self._connection().execute("PRAGMA data_version").fetchone()[0])
-
     def close(self) -> None:
-        """Close this thread's connection, and the one that writes."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        """Close this thread's connections, and the one that writes."""
+        self._engine.close()
         with self._writer_lock:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._drop_writer()
 
     def _commit_batch(self) -> None:
         with self._queue_lock:
             batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
         try:
-            if self._writer is None:
-                self._writer = self._connect(busy_s=0.0, check_same_thread=False)
-            connection = self._writer
-            _patiently(connection, "BEGIN IMMEDIATE")
+            connection = self._writer = self._engine.begin(self._writer)
             try:
-                for pending in batch:
-                    self._run_one(connection, pending)
-                connection.execute("COMMIT")
+                if self._run(connection, batch):
+                    self._engine.commit(connection)
+                else:
+                    self._engine.roll_back(connection)
             except BaseException:
-                if connection.in_transaction:  # a full disk has rolled back by itself
-                    connection.execute("ROLLBACK")
+                self._engine.roll_back(connection)
                 raise
         except BaseException as error:
+            self._drop_writer()
             # Nothing of the batch is on disk, so nobody in it may be told that it is.
             for pending in batch:
-                pending.error = StoreUnavailableError(f"{self._path.name}: {error}")
-            if not isinstance(error, sqlite3.Error | StoreUnavailableError):
+                pending.error = StoreUnavailableError(f"{self._engine.name}: {error}")
+            if not isinstance(error, (*self._engine.failures, StoreUnavailableError)):
                 raise
         finally:
             for pending in batch:
                 pending.done = True
 
-    @staticmethod
-    def _run_one(connection: sqlite3.Connection, pending: _Pending[Any]) -> None:
-        connection.execute("SAVEPOINT act")
+    def _run(self, connection: Any, batch: list[_Pending[Any]]) -> bool:
+        """Run a batch's effects. Return whether there is anything to commit."""
+        if len(batch) > 1:
+            for pending in batch:
+                self._run_guarded(connection, pending)
+            return True
+        # Alone in its transaction an effect needs no savepoint: two round trips less, where a network is between.
+        [pending] = batch
         try:
             pending.result = pending.effect(connection)
-            connection.execute("RELEASE act")
-        except sqlite3.OperationalError:
-            raise  # disk full, locked, read-only: nothing in this batch is certain
+        except self._engine.fatal:
+            raise
+        except Exception as error:
+            pending.error = error
+        return pending.error is None
+
+    def _run_guarded(self, connection: Any, pending: _Pending[Any]) -> None:
+        connection.execute("SAVEPOINT act")  # hides the one before; the commit releases them all
+        try:
+            pending.result = pending.effect(connection)
+        except self._engine.fatal:
+            raise  # disk full, locked, read-only, gone: nothing in this batch is certain
         except Exception as error:  # an effect's own failure: raised to its own caller, and the others go on
             connection.execute("ROLLBACK TO act")
-            connection.execute("RELEASE act")
             pending.error = error
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            try:
-                connection = self._local.connection = self._connect(busy_s=_BUSY_S)
-            except sqlite3.Error as error:
-                raise StoreUnavailableError(f"{self._path.name}: {error}") from error
-        return connection
-
-    def _connect(self, *, busy_s: float, check_same_thread: bool = True) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=check_same_thread
-        )
-        connection.row_factory = sqlite3.Row
-        _patiently(connection, "PRAGMA journal_mode = WAL")  # SQLite does not wait here when others start too
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}")
-        return connection
-
-    def _migrate(self, migrations: Sequence[str]) -> None:
-        connection = self._connection()
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            done = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            for number, script in enumerate(migrations[done:], start=done + 1):
-                for statement in filter(str.strip, script.split(";")):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise StoreUnavailableError(f"{self._path.name}: {error}") from error
-
-
-def _patiently(connection: sqlite3.Connection, sql: str) -> None:
-    """Run what needs the database's lock. Raises sqlite3.OperationalError when others keep it too long.
-
-    SQLite's own waiting sleeps longer from look to look, up to 100 ms, while a commit takes a fraction of one.
-    """
-    until = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            connection.execute(sql)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
-                raise
-        else:
-            return
-        time.sleep(_LOOK_S)
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            self._engine.close(self._writer)
+            self._writer = None

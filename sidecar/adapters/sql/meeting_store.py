@@ -1,23 +1,26 @@
 """The `meetings` store: meetings, places, chat, announcements and what waits to be delivered."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
-from sidecar.adapters.sql.codec import from_json, to_json
-from sidecar.adapters.sql.database import Database
-from sidecar.domain.clock import to_text
+from sidecar.adapters.sql.codec import from_json, read_again, to_json
+from sidecar.adapters.sql.database import Connection, Row
+from sidecar.adapters.sql.opening import StorePlace, open_database
+from sidecar.adapters.sql.recording_rows import MIGRATION as RECORDINGS
+from sidecar.adapters.sql.recording_rows import RecordingChanges, RecordingQueries
+from sidecar.domain.clock import from_text, to_text
 from sidecar.domain.errors import ConflictError, NotFoundError
 from sidecar.domain.ids import MeetingId, ParticipantId, StaffId
 from sidecar.domain.meetings import ChatLine, Meeting, MeetingState, Participant
 from sidecar.services.ports import Announcement, Errand
+from sidecar.services.record_ports import SealedRecord
 
 T = TypeVar("T")
 
 _FORGET_SPENT = timedelta(hours=1)  # a token is refused as expired long before this
+_FORGET_REPORTS = timedelta(days=30)  # a Prosody that was down for longer is no crash to recover from
 
 _MIGRATIONS = (
     """
@@ -46,14 +49,28 @@ _MIGRATIONS = (
       PRIMARY KEY (brand, language, key));
     CREATE TABLE readers (name TEXT PRIMARY KEY, number INTEGER NOT NULL)
     """,
+    """
+    CREATE TABLE taken_reports (id TEXT PRIMARY KEY, at TEXT NOT NULL);
+    CREATE INDEX taken_reports_by_time ON taken_reports (at)
+    """,
+    """
+    CREATE TABLE plugin_records (
+      plugin TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL, meeting TEXT, version INTEGER NOT NULL,
+      updated_at TEXT NOT NULL, sealed BLOB NOT NULL, PRIMARY KEY (plugin, collection, id));
+    CREATE INDEX plugin_records_by_meeting ON plugin_records (meeting, plugin, collection)
+    """,
+    RECORDINGS,
 )
 
+_RECORD = "SELECT * FROM plugin_records WHERE plugin=? AND collection=? AND id=?"
 
-class SqlMeetingTx:
+
+class SqlMeetingTx(RecordingChanges):
     """What an act may do to the meetings store, inside its transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._db = connection
+        self.announced = False
 
     def add_meeting(self, meeting: Meeting) -> None:
         self._db.execute(
@@ -116,10 +133,20 @@ class SqlMeetingTx:
     def spend_token(self, jti: str, *, expires_at: datetime, now: datetime) -> None:
         """Mark a join token as used. Raises ConflictError when it was used before."""
         self._db.execute("DELETE FROM spent_tokens WHERE expires_at < ?", (to_text(now - _FORGET_SPENT),))
-        try:
-            self._db.execute("INSERT INTO spent_tokens VALUES (?,?)", (jti, to_text(expires_at)))
-        except sqlite3.IntegrityError as error:
-            raise ConflictError("This join token was used before.") from error
+        done = self._db.execute(
+            "INSERT INTO spent_tokens VALUES (?,?) ON CONFLICT (jti) DO NOTHING", (jti, to_text(expires_at))
+        )
+        if done.rowcount != 1:
+            raise ConflictError("This join token was used before.")
+
+    def take_report(self, report: str, *, now: datetime) -> None:
+        """Remember a report of the media side. Raises ConflictError when it was taken in before."""
+        self._db.execute("DELETE FROM taken_reports WHERE at < ?", (to_text(now - _FORGET_REPORTS),))
+        done = self._db.execute(
+            "INSERT INTO taken_reports VALUES (?,?) ON CONFLICT (id) DO NOTHING", (report, to_text(now))
+        )
+        if done.rowcount != 1:
+            raise ConflictError("This report was taken in before.")
 
     def add_chat(self, line: ChatLine) -> None:
         self._db.execute("INSERT INTO chat VALUES (?,?,?,?)", (line.id, line.meeting, to_text(line.at), to_json(line)))
@@ -129,10 +156,11 @@ class SqlMeetingTx:
             "INSERT INTO announcements (kind, meeting, at, body) VALUES (?,?,?,?)",
             (announcement.kind, announcement.meeting, to_text(announcement.at), to_json(announcement)),
         )
+        self.announced = True
 
     def add_errand(self, errand: Errand) -> None:
         self._db.execute(
-            "INSERT OR IGNORE INTO errands VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO errands VALUES (?,?,?,?,?,?,?) ON CONFLICT (id) DO NOTHING",
             (
                 errand.id,
                 errand.kind,
@@ -159,6 +187,54 @@ class SqlMeetingTx:
             (reader, number),
         )
 
+    def add_record(self, record: SealedRecord) -> None:
+        done = self._db.execute(
+            "INSERT INTO plugin_records VALUES (?,?,?,?,?,?,?) ON CONFLICT (plugin, collection, id) DO NOTHING",
+            (
+                record.plugin,
+                record.collection,
+                record.id,
+                record.meeting,
+                record.version,
+                to_text(record.updated_at),
+                record.sealed,
+            ),
+        )
+        if done.rowcount != 1:
+            raise ConflictError("There is a record of this name already.")
+
+    def save_record(self, record: SealedRecord, *, expected: int) -> None:
+        done = self._db.execute(
+            "UPDATE plugin_records SET meeting=?, version=?, updated_at=?, sealed=?"
+            " WHERE plugin=? AND collection=? AND id=? AND version=?",
+            (
+                record.meeting,
+                record.version,
+                to_text(record.updated_at),
+                record.sealed,
+                record.plugin,
+                record.collection,
+                record.id,
+                expected,
+            ),
+        )
+        if done.rowcount != 1:
+            raise ConflictError("This record was changed by somebody else in the meantime.")
+
+    def drop_record(self, plugin: str, collection: str, record: str) -> None:
+        self._db.execute(
+            "DELETE FROM plugin_records WHERE plugin=? AND collection=? AND id=?", (plugin, collection, record)
+        )
+
+    def find_record(self, plugin: str, collection: str, record: str) -> SealedRecord | None:
+        return _one_record(self._db.execute(_RECORD, (plugin, collection, record)).fetchone())
+
+    def records(
+        self, plugin: str, collection: str, *, meeting: MeetingId | None = None, limit: int = 500
+    ) -> list[SealedRecord]:
+        sql, args = _records_sql(plugin, collection, meeting, limit)
+        return [_record(row) for row in self._db.execute(sql, args).fetchall()]
+
     def put_template(self, *, brand: str, language: str, key: str, body: str) -> None:
         self._db.execute(
             "INSERT INTO message_templates VALUES (?,?,?,?)"
@@ -170,34 +246,45 @@ class SqlMeetingTx:
         self._db.execute("DELETE FROM message_templates WHERE brand=? AND language=? AND key=?", (brand, language, key))
 
 
-class SqlMeetingStore:
-    """The meetings store on SQLite. Reads see what is committed; `write` is durable when it returns."""
+class SqlMeetingStore(RecordingQueries):
+    """The meetings store on SQL. Reads see what is committed; `write` is durable when it returns.
 
-    def __init__(self, path: Path) -> None:
-        self._db = Database(path, _MIGRATIONS)
+    announced: called after each commit with an announcement in it, to wake those who listen.
+    """
+
+    def __init__(self, place: StorePlace, *, announced: Callable[[], None] = lambda: None) -> None:
+        self._db = open_database(place, _MIGRATIONS, store="meetings")
+        self._announced = announced
 
     def write(self, effect: Callable[[SqlMeetingTx], T]) -> T:
-        return self._db.write(lambda connection: effect(SqlMeetingTx(connection)))
+        def run(connection: Connection) -> tuple[T, bool]:
+            tx = SqlMeetingTx(connection)
+            return effect(tx), tx.announced
+
+        result, has_news = self._db.write(run)
+        if has_news:
+            self._announced()
+        return result
 
     def get(self, meeting: MeetingId) -> Meeting:
         row = self._db.read_one("SELECT body FROM meetings WHERE id=?", meeting)
         if row is None:
             raise NotFoundError("There is no such meeting.")
-        return from_json(Meeting, row["body"])
+        return read_again(Meeting, row["body"])
 
     def participant(self, participant: ParticipantId) -> Participant:
         row = self._db.read_one("SELECT body FROM participants WHERE id=?", participant)
         if row is None:
             raise NotFoundError("There is no such place in a meeting.")
-        return from_json(Participant, row["body"])
+        return read_again(Participant, row["body"])
 
     def participants(self, meeting: MeetingId) -> list[Participant]:
         rows = self._db.read("SELECT body FROM participants WHERE meeting=? ORDER BY rowid", meeting)
-        return [from_json(Participant, row["body"]) for row in rows]
+        return [read_again(Participant, row["body"]) for row in rows]
 
     def find_by_link(self, link_digest: str) -> Participant | None:
         row = self._db.read_one("SELECT body FROM participants WHERE link_digest=?", link_digest)
-        return from_json(Participant, row["body"]) if row and link_digest else None
+        return read_again(Participant, row["body"]) if row and link_digest else None
 
     def between(self, start: datetime, end: datetime, *, adviser: StaffId | None = None) -> list[Meeting]:
         """Return the meetings that start in [start, end), the adviser's own when one is named."""
@@ -206,7 +293,7 @@ class SqlMeetingStore:
         if adviser is not None:
             sql += " AND adviser=?"
             args.append(adviser)
-        return [from_json(Meeting, row["body"]) for row in self._db.read(sql + " ORDER BY starts_at", *args)]
+        return [read_again(Meeting, row["body"]) for row in self._db.read(sql + " ORDER BY starts_at", *args)]
 
     def in_states(
         self,
@@ -223,7 +310,10 @@ class SqlMeetingStore:
                 sql += f" AND {column}<=?"
                 args.append(to_text(moment))
         rows = self._db.read(f"{sql} ORDER BY starts_at LIMIT ?", *args, limit)
-        return [from_json(Meeting, row["body"]) for row in rows]
+        return [read_again(Meeting, row["body"]) for row in rows]
+
+    def has_report(self, report: str) -> bool:
+        return self._db.read_one("SELECT 1 AS one FROM taken_reports WHERE id=?", report) is not None
 
     def chat(self, meeting: MeetingId) -> list[ChatLine]:
         rows = self._db.read("SELECT body FROM chat WHERE meeting=? ORDER BY at, id", meeting)
@@ -262,9 +352,45 @@ class SqlMeetingStore:
             raise NotFoundError("There is no such delivery.")
         return from_json(Errand, row["body"])
 
+    def failed_errands(self, *, limit: int = 200) -> list[Errand]:
+        rows = self._db.read("SELECT body FROM errands WHERE state='failed' ORDER BY due_at DESC LIMIT ?", limit)
+        return [from_json(Errand, row["body"]) for row in rows]
+
+    def find_record(self, plugin: str, collection: str, record: str) -> SealedRecord | None:
+        return _one_record(self._db.read_one(_RECORD, plugin, collection, record))
+
+    def records(
+        self, plugin: str, collection: str, *, meeting: MeetingId | None = None, limit: int = 500
+    ) -> list[SealedRecord]:
+        sql, args = _records_sql(plugin, collection, meeting, limit)
+        return [_record(row) for row in self._db.read(sql, *args)]
+
     def templates(self, brand: str) -> dict[tuple[str, str], str]:
         rows = self._db.read("SELECT language, key, body FROM message_templates WHERE brand=?", brand)
         return {(row["language"], row["key"]): row["body"] for row in rows}
 
     def is_healthy(self) -> bool:
         return self._db.read_one("SELECT 1 AS one") is not None
+
+
+def _records_sql(plugin: str, collection: str, meeting: str | None, limit: int) -> tuple[str, tuple[object, ...]]:
+    where, args = "plugin=? AND collection=?", [plugin, collection]
+    if meeting is not None:
+        where, args = where + " AND meeting=?", [*args, meeting]
+    return f"SELECT * FROM plugin_records WHERE {where} ORDER BY rowid LIMIT ?", (*args, limit)  # noqa: S608
+
+
+def _one_record(row: Row | None) -> SealedRecord | None:
+    return _record(row) if row is not None else None
+
+
+def _record(row: Row) -> SealedRecord:
+    return SealedRecord(
+        plugin=row["plugin"],
+        collection=row["collection"],
+        id=row["id"],
+        meeting=MeetingId(row["meeting"]) if row["meeting"] is not None else None,
+        version=row["version"],
+        updated_at=from_text(row["updated_at"]),
+        sealed=bytes(row["sealed"]),
+    )

@@ -5,12 +5,11 @@ Erasing a person destroys that key; nothing else in the product tells a name fro
 
 import hashlib
 import hmac
-import sqlite3
-from pathlib import Path
 
 from sidecar.adapters.sealing import new_dek, seal, unseal
 from sidecar.adapters.sql.codec import from_json, to_json
-from sidecar.adapters.sql.database import Database, Row
+from sidecar.adapters.sql.database import Connection, Row
+from sidecar.adapters.sql.opening import StorePlace, open_database
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.identity import Subject
 from sidecar.domain.ids import PersonId, StaffId
@@ -26,15 +25,15 @@ _MIGRATIONS = (
 
 
 class SqlPeopleStore:
-    """People on SQLite. kek: wraps each person's key. index_key: makes subjects findable, not readable."""
+    """People on SQL. kek: wraps each person's key. index_key: makes subjects findable, not readable."""
 
-    def __init__(self, path: Path, *, kek: bytes, index_key: bytes) -> None:
-        self._db = Database(path, _MIGRATIONS)
+    def __init__(self, place: StorePlace, *, kek: bytes, index_key: bytes) -> None:
+        self._db = open_database(place, _MIGRATIONS, store="people")
         self._kek = kek
         self._index_key = index_key
 
     def put(self, person: Person) -> None:
-        def effect(connection: sqlite3.Connection) -> None:
+        def effect(connection: Connection) -> None:
             row = connection.execute("SELECT wrapped_key FROM people WHERE id=?", (person.id,)).fetchone()
             if row is not None and row["wrapped_key"] is None:
                 raise NotFoundError("This person was erased and does not come back under the same pseudonym.")
@@ -51,7 +50,10 @@ class SqlPeopleStore:
             )
             connection.execute("DELETE FROM subjects WHERE person=?", (person.id,))  # a number that was corrected
             for subject in person.subjects:
-                connection.execute("INSERT OR REPLACE INTO subjects VALUES (?,?)", (self._digest(subject), person.id))
+                connection.execute(
+                    "INSERT INTO subjects VALUES (?,?) ON CONFLICT (digest) DO UPDATE SET person=excluded.person",
+                    (self._digest(subject), person.id),
+                )
 
         self._db.write(effect)
 

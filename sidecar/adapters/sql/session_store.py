@@ -2,24 +2,23 @@
 
 import hashlib
 import json
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sidecar.adapters.sealing import UnsealError, seal, unseal
-from sidecar.adapters.sql.database import Database
+from sidecar.adapters.sql.database import Connection
+from sidecar.adapters.sql.opening import StorePlace, open_database
 from sidecar.domain.clock import to_text
 
 _MIGRATIONS = ("CREATE TABLE web_sessions (id TEXT PRIMARY KEY, expires_at TEXT NOT NULL, sealed BLOB NOT NULL)",)
 
 
 class SqlSessionStore:
-    """Sessions for one branch's web process. key: 32 bytes, seals the bodies."""
+    """Sessions on SQL. key: 32 bytes, seals the bodies."""
 
-    def __init__(self, path: Path, *, key: bytes) -> None:
-        self._db = Database(path, _MIGRATIONS)
+    def __init__(self, place: StorePlace, *, key: bytes) -> None:
+        self._db = open_database(place, _MIGRATIONS, store="sessions")
         self._key = key
 
     def get(self, session_id: str, *, now: datetime) -> dict[str, Any] | None:
@@ -37,7 +36,7 @@ class SqlSessionStore:
         digest = _digest(session_id)
         sealed = seal(self._key, json.dumps(body).encode(), purpose=f"session:{digest}")
 
-        def effect(connection: sqlite3.Connection) -> None:
+        def effect(connection: Connection) -> None:
             connection.execute(
                 "INSERT INTO web_sessions VALUES (?,?,?)"
                 " ON CONFLICT (id) DO UPDATE SET expires_at=excluded.expires_at, sealed=excluded.sealed",
@@ -50,14 +49,17 @@ class SqlSessionStore:
         digest = _digest(session_id)
         sealed = seal(self._key, json.dumps(body).encode(), purpose=f"session:{digest}")
         sql = "UPDATE web_sessions SET expires_at=?, sealed=? WHERE id=?"
-        return self._db.write(lambda c: c.execute(sql, (to_text(expires_at), sealed, digest)).rowcount == 1)
+        return self._db.write(lambda c: bool(c.execute(sql, (to_text(expires_at), sealed, digest)).rowcount == 1))
 
     def drop(self, session_id: str) -> bool:
         sql = "DELETE FROM web_sessions WHERE id=?"
-        return self._db.write(lambda c: c.execute(sql, (_digest(session_id),)).rowcount == 1)
+        return self._db.write(lambda c: bool(c.execute(sql, (_digest(session_id),)).rowcount == 1))
 
     def drop_expired(self, now: datetime) -> None:
         self._db.write(lambda c: c.execute("DELETE FROM web_sessions WHERE expires_at<=?", (to_text(now),)))
+
+    def is_healthy(self) -> bool:
+        return self._db.read_one("SELECT 1 AS one") is not None
 
 
 def _digest(session_id: str) -> str:

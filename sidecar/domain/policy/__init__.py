@@ -19,10 +19,11 @@ from sidecar.domain.policy.floors import (
     encryption_for,
     integrations_after,
     log_for,
+    plugins_in_force,
     recording_for,
     signing_for,
 )
-from sidecar.domain.policy.keys import REQUIRED_SENTENCES
+from sidecar.domain.policy.keys import REQUIRED_SENTENCES, purpose_key
 from sidecar.domain.policy.model import (
     Floor,
     LegalReference,
@@ -107,9 +108,11 @@ __all__ = [
     "overdue",
     "permissions_for",
     "placeholders",
+    "plugins_in_force",
     "policy_digest",
     "promise",
     "prove",
+    "purpose_key",
     "raises_left",
     "reachable_raises",
     "recording_for",

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from sidecar.domain.permissions import STAFF_CAPACITIES, Capacity, Permission
 from sidecar.domain.policy.deciding import met
+from sidecar.domain.policy.keys import purpose_key
 from sidecar.domain.policy.model import Floor, MeetingType, NeverEvent, Policy
 from sidecar.domain.policy.values import Band, Encryption, RecordingRule, SignInLevel
 
@@ -95,7 +96,7 @@ def _type_faults(policy: Policy, meeting_type: MeetingType) -> Iterator[Fault]:
     floor = policy.bands[meeting_type.band]
     for key, rule in (
         *_sign_in_faults(policy, meeting_type, floor),
-        *_handling_faults(meeting_type, floor),
+        *_handling_faults(policy, meeting_type, floor),
         *_grant_faults(policy, meeting_type, floor),
         *_never_faults(policy, meeting_type),
     ):
@@ -137,7 +138,7 @@ def _sign_in_faults(policy: Policy, meeting_type: MeetingType, floor: Floor) -> 
         yield "staff.strong_methods", f"a method band {band} does not accept before a call ({where})"
 
 
-def _handling_faults(meeting_type: MeetingType, floor: Floor) -> Iterator[tuple[str, str]]:
+def _handling_faults(policy: Policy, meeting_type: MeetingType, floor: Floor) -> Iterator[tuple[str, str]]:
     band = floor.band
     where = _where(meeting_type, meeting_type.capacities)
     if not meeting_type.signing <= floor.signing:
@@ -157,6 +158,9 @@ def _handling_faults(meeting_type: MeetingType, floor: Floor) -> Iterator[tuple[
         yield "recording.references", "a recording by law names the law"
     if rule is not RecordingRule.NEVER and not meeting_type.recording_purposes:
         yield "recording.purposes", "a recording has a purpose from a list"
+    for purpose in meeting_type.recording_purposes:
+        if purpose_key(purpose) not in policy.sentences.keys:
+            yield "recording.purposes", f"no sentence {purpose_key(purpose)} says what {purpose} is"
     if rule is not RecordingRule.NEVER and not meeting_type.recording_retention_days:
         yield "recording.retention_days", "a recording has a deletion date"
     longest = max((each.retention_days for each in meeting_type.recording_references), default=0)

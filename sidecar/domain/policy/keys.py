@@ -62,6 +62,9 @@ _DECIDING = (
     "follows.share.nobody", "follows.share.nobody.text", "follows.observer.one", "follows.observer.many",
     "follows.observer.text", "follows.kept", "follows.kept.private", "follows.kept.corporate",
     "and", "duration.days", "duration.year", "duration.years",
+    "recording-purpose-missing", "recording-reference-missing", "recording-date-missing", "recording-date-past",
+    "recording-date-too-late", "recording-consent-missing", "recording-consent-declined", "recording-already",
+    "recording-over", "recording-held", "recording-kept", "recording-damaged",
 )  # fmt: skip
 
 # What the door, the desk and the stores refuse with.
@@ -97,3 +100,8 @@ def refusal_of(permission: str, capacity: Capacity) -> str:
     if capacity is Capacity.OBSERVER and permission in DOCUMENTS:
         return "documents-not-for-observers"
     return REFUSED[Permission(permission)]
+
+
+def purpose_key(purpose: str) -> str:
+    """Return the key of the words for what a recording is for."""
+    return f"recording-purpose.{purpose}"

@@ -96,6 +96,9 @@ class Right(StrEnum):
     EDIT_MESSAGES = "edit_messages"
     READ_RULES = "read_rules"
     READ_ALL_JOURNALS = "read_all_journals"
+    PLAY_RECORDINGS = "play_recordings"
+    DOWNLOAD_RECORDINGS = "download_recordings"
+    HOLD_RECORDINGS = "hold_recordings"
 
 
 @dataclass(frozen=True)

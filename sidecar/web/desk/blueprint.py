@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, g
 
 from sidecar.adapters.i18n import Translator
 from sidecar.domain.errors import InvalidInputError, NotFoundError
@@ -16,15 +16,13 @@ from sidecar.web.guard import services, sessions, staff, translator
 from sidecar.web.room_state import region_name
 
 STAFF_LANGUAGES = {"sv": "Svenska", "en": "English"}  # staff pages exist in these; others read English
-_RIGHTS = ("book", "edit_messages", "read_rules", "read_all_journals", "take_on_demand")
+_RIGHTS = ("book", "edit_messages", "read_rules", "read_all_journals", "take_on_demand", "play_recordings")
 _EARLIEST_YEAR, _LATEST_YEAR = 2000, 2200  # beyond these a change of time zone leaves the calendar
-_LANGUAGE_KEPT = timedelta(days=365)
 
 
 def prepare(blueprint: Blueprint) -> Blueprint:
     """Give a blueprint the desk's language and the context of staff/base.html."""
     blueprint.before_request(_speak)
-    blueprint.after_request(_keep_language)
     blueprint.context_processor(_context)
     return blueprint
 
@@ -79,21 +77,6 @@ def _speak() -> None:
     if g.language not in STAFF_LANGUAGES:
         g.language = "en"
         g.translator = Translator("en", services().catalogue, zone=g.brand.time_zone)
-
-
-def _keep_language(response: Response) -> Response:
-    """Remember a language chosen in the menu, for the next page too."""
-    chosen = request.args.get("lang", "")
-    if chosen in STAFF_LANGUAGES:
-        response.set_cookie(
-            "tillit_language",
-            chosen,
-            max_age=int(_LANGUAGE_KEPT.total_seconds()),
-            secure=services().settings.web.secure_cookies,
-            httponly=True,
-            samesite="Lax",
-        )
-    return response
 
 
 def _context() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response, jsonify, render_template, request
 
 from sidecar.domain.audit import Entry
+from sidecar.domain.evidence_rows import documents_shown, signatures_made
 from sidecar.domain.ids import MeetingId
 from sidecar.domain.journal import describe
 from sidecar.domain.meetings import FINAL_STATES, Participant, ParticipantState
@@ -15,6 +16,7 @@ from sidecar.domain.verify_evidence import Report, verify
 from sidecar.services.journals import Journal
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import day_of, desk, moment_of
+from sidecar.web.desk.plugins import plugin_sentences
 from sidecar.web.desk.rows import deliveries, initials, row, was_undone
 from sidecar.web.desk.story import story_of
 from sidecar.web.guard import services, staff, translator
@@ -22,8 +24,6 @@ from sidecar.web.room_state import verified_label
 
 _JOURNAL_DAYS = 90
 _SHOWN = 50
-_DOCUMENT_SHOWN = (".shown", ".presented")  # the ends of the kinds that plugins with documents record
-_SIGNED = ".signed"
 
 
 @desk.get("/journals")
@@ -56,13 +56,18 @@ def journal(mid: str) -> str:
     found = product.journals.read(MeetingId(mid), staff())
     meeting = found.meeting
     meeting_type = product.policy.type(meeting.type_ref)
+    told = plugin_sentences()
     story = story_of(
         found.entries,
         meeting=meeting,
         places=found.places,
         names=found.names,
         say=lambda entry: describe(
-            entry, t.language, found.names, rules=_rules_in_words(entry, t.language, meeting.type_ref)
+            entry,
+            t.language,
+            found.names,
+            rules=_rules_in_words(entry, t.language, meeting.type_ref),
+            plugin_texts=told,
         ),
         words=_words,
     )
@@ -152,17 +157,12 @@ def _summary(found: Journal) -> dict[str, Any]:
     """Return the four figures above the story, counted in the log itself."""
     came = [place for place in found.places if place.joined_at is not None]
     kinds = [entry.record.kind for entry in found.entries]
-    documents = {
-        str(entry.record.data.get("document", entry.index))
-        for entry in found.entries
-        if entry.record.kind.endswith(_DOCUMENT_SHOWN)
-    }
     return {
         "people": len(came),
         "in_room": sum(place.state is ParticipantState.IN_ROOM for place in found.places),
         "all_identified": bool(came) and all(place.is_staff or place.identified for place in came),
-        "documents": len(documents),
-        "signed": sum(kind.endswith(_SIGNED) for kind in kinds),
+        "documents": len({row.document for row in documents_shown(found.entries)}),
+        "signed": len({row.entry for row in signatures_made(found.entries)}),
         "recorded": "recording.started" in kinds,
     }
 

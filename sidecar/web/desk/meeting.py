@@ -10,6 +10,7 @@ from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState
 from sidecar.services.booking import UNDO_TTL
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import desk, moment_of, my_meeting, own_meeting
+from sidecar.web.desk.plugins import cards, messages
 from sidecar.web.desk.rows import deliveries, row
 from sidecar.web.desk.times import days_ahead
 from sidecar.web.forms import json_body, text_of
@@ -29,6 +30,8 @@ def meeting_page(mid: str) -> str:
         "staff/meeting.html",
         row=row(meeting),
         deliveries=deliveries(meeting),
+        plugin_cards=cards("meeting", meeting),
+        plugin_messages=messages(meeting),
         undo_s=_undo_seconds(meeting, now) if "booked" in request.args else 0,
         may_invite=meeting.adviser == me.id and meeting.state not in FINAL_STATES and product.staff.may(me, "book"),
         is_full=full,

@@ -34,6 +34,21 @@ _TECHNICAL = frozenset(
         "token.minted",
     }
 )
+# How the kinds of plugins end that prove a meeting without telling it, and what the telling ones look like.
+_TECHNICAL_ENDS = (".page_viewed", ".page_read", ".turned", ".field_changed", ".clause_seen", ".rescheduled", ".begun")
+_LOOKS_BY_END: Mapping[str, tuple[str, bool]] = {
+    ".signed": ("pen", True),
+    ".completed": ("check", False),
+    ".sealed": ("seal", True),
+    ".declined": ("x", True),
+    ".presented": ("doc", True),
+    ".received": ("doc", False),
+    ".withdrawn": ("x", True),
+    ".clause_passed": ("warn", True),
+    ".clause_acknowledged": ("check", True),
+    ".made": ("calc", False),
+    ".shown": ("eye", False),
+}
 _FIRST_MESSAGES = frozenset({"invitation", "guest_invitation", "moved", "cancelled"})
 _REFUSED = frozenset({"sign_in.wrong_person", "track.dropped", "message.dropped", "system.denied"})
 # kind -> icon, and whether it is one of the moments a case rests on
@@ -56,6 +71,20 @@ _LOOKS: Mapping[str, tuple[str, bool]] = {
     "meeting.moved": ("cal", False),
     "meeting.opened": ("door", True),
     "mute.done": ("mic-off", False),
+    "recording.asked": ("rec", False),
+    "recording.consented": ("check", True),
+    "recording.declined": ("x", True),
+    "recording.deleted": ("trash", True),
+    "recording.exported": ("down", True),
+    "recording.held": ("lock", True),
+    "recording.opened": ("eye", True),
+    "recording.paused": ("norec", False),
+    "recording.released": ("lock", True),
+    "recording.resumed": ("rec", False),
+    "recording.started": ("rec", True),
+    "recording.stopped": ("norec", True),
+    "recording.watched": ("eye", False),
+    "recording.withdrawn": ("x", True),
     "participant.admitted": ("door", False),
     "participant.denied": ("door", False),
     "participant.expelled": ("leave", True),
@@ -153,14 +182,15 @@ def _is_technical(entry: Entry, advisers: frozenset[str] | set[str]) -> bool:
         return record.data.get("passed") is True  # how the meeting was started says the same
     if record.kind == "participant.admitted":
         return record.data.get("participant") in advisers  # the adviser's own place
-    return record.kind in _TECHNICAL
+    return record.kind in _TECHNICAL or record.kind.endswith(_TECHNICAL_ENDS)
 
 
 def _line(entry: Entry, names: Mapping[str, str], say: Callable[[Entry], str]) -> Line:
     text = say(entry)
     refused = is_refused(entry)
     lead, rest = _lead(text, names, refused=refused)
-    icon, weighty = _LOOKS.get(entry.record.kind, ("info", False))
+    end = entry.record.kind[entry.record.kind.find(".") :]
+    icon, weighty = _LOOKS.get(entry.record.kind) or _LOOKS_BY_END.get(end, ("info", False))
     return Line(
         at=entry.record.at,
         kind=entry.record.kind,

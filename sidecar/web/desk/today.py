@@ -12,6 +12,7 @@ from sidecar.domain.policy import overdue
 from sidecar.services.ports import Announcement
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import day_of, desk
+from sidecar.web.desk.plugins import cards, given_up
 from sidecar.web.desk.rows import deliveries, person, row, was_undone
 from sidecar.web.feed import HEARTBEAT, event
 from sidecar.web.guard import feed, services, staff, translator
@@ -43,6 +44,9 @@ _CHANGES_DESK = frozenset(
         "sign_in.completed",
         "sign_in.wrong_person",
         "summary.sent",
+        "errand.failed",
+        "errand.again",
+        "message.failed",
         "call.picked_up",
     }
 )
@@ -67,6 +71,8 @@ def today() -> str:
     closes = hours.closes_at(now)
     return render_template(
         "staff/today.html",
+        plugin_cards=cards("home"),
+        given_up=len(given_up()),
         rows=rows,
         knocks=knocks,
         calls=sum(knock["kind"] == "call" for knock in knocks),

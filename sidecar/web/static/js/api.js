@@ -46,7 +46,8 @@ function csrf() {
 
 /**
  * Sends one request and returns its JSON body, null for an empty one. Throws Problem; an abort by the caller is
- * thrown on as it is (AbortError), so that leaving a page is never shown as a failure.
+ * thrown on as it is (AbortError), so that leaving a page is never shown as a failure. A body is sent as JSON, or as
+ * the form it is.
  * @param {string} url
  * @param {{method?: string, body?: unknown, signal: AbortSignal, timeout?: number}} options timeout in milliseconds
  * @returns {Promise<any>}
@@ -59,12 +60,13 @@ export async function ask(url, { method = "GET", body, signal, timeout = 15000 }
   /** @type {Record<string, string>} */
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-Tillit-CSRF"] = csrf();
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const form = body instanceof FormData;
+  if (body !== undefined && !form) headers["Content-Type"] = "application/json";
   try {
     signal.throwIfAborted();
     const answer = await fetch(url, {
       method, headers, signal: limit.signal, credentials: "same-origin", cache: "no-store",
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || form ? body : JSON.stringify(body),
     });
     const text = await answer.text();
     if (!answer.ok) throw problemFrom(answer.status, parsed(text), pageSentence("failed"));

@@ -32,11 +32,13 @@ export function eventData(text) {
  *   onState?: (state: any) => void,
  *   onNotice?: (notice: {sentence: string, urgent?: boolean}) => void,
  *   onGo?: (url: string) => void,
+ *   onFact?: (fact: {kind: string, at: string, data: any}) => void,
+ *   onOpen?: () => void,
  *   onLost?: () => void,
  *   onBack?: () => void,
  * }} listener
  */
-export function listen(url, { signal, onState, onNotice, onGo, onLost, onBack }) {
+export function listen(url, { signal, onState, onNotice, onGo, onFact, onOpen, onLost, onBack }) {
   /** @type {EventSource | null} */
   let source = null;
   let attempt = 0;
@@ -75,9 +77,11 @@ export function listen(url, { signal, onState, onNotice, onGo, onLost, onBack })
     const opened = new EventSource(url);
     source = opened;
     opened.addEventListener("open", back);
+    opened.addEventListener("open", () => onOpen?.());
     opened.addEventListener("error", () => { if (source === opened) away(); });
     opened.addEventListener("state", (event) => hand(event, (data) => onState?.(data)));
     opened.addEventListener("notice", (event) => hand(event, (data) => onNotice?.(data)));
+    opened.addEventListener("fact", (event) => hand(event, (data) => onFact?.(data)));
     opened.addEventListener("go", (event) => hand(event, (data) => { if (ours(data.url)) (onGo || follow)(data.url); }));
   };
   addEventListener("online", open, { signal });

@@ -18,14 +18,17 @@ import { remember, remembered } from "./memory.js";
 import { Menu } from "./menu.js";
 import { Panels } from "./panels.js";
 import { People } from "./people.js";
+import { Plugins } from "./plugins.js";
 import { stayLit, watchLooks } from "./presence.js";
 import { asLevel, told } from "./quality.js";
+import { RecordingPart } from "./recording.js";
 import { Security } from "./security.js";
 import { Settings } from "./settings.js";
 import { Share, SHARING } from "./share.js";
 import { expected, Floor } from "./speaker.js";
 import { may, mayAny, others, refusal } from "./state.js";
 import { measure } from "./stats.js";
+import { Strict } from "./strict/strict.js";
 import { texts } from "./texts.js";
 import { Stage } from "./tiles.js";
 import { Toolbar } from "./toolbar.js";
@@ -37,7 +40,8 @@ const MEASURE = 1000;
 const root = byId("room");
 const base = `/v/${root.dataset.pid}`;
 const language = document.documentElement.lang;
-const t = texts(JSON.parse(byId("texts").textContent ?? "{}"));
+const sentences = JSON.parse(byId("texts").textContent ?? "{}");
+const t = texts(sentences);
 const signal = pageSignal();
 
 /** @type {import("./state.js").Room} */
@@ -96,6 +100,7 @@ const connection = new Connection({
   },
   slots(people) {
     slots = people;
+    strict.seated();
     draw();
   },
   message: hear,
@@ -113,9 +118,19 @@ const panels = new Panels((open) => {
   draw();
   void settings.update();
 });
+const plugins = new Plugins(hub, panels, { pid: root.dataset.pid ?? "", sentences, signal });
 const people = new People(hub);
 const chat = new Chat(hub, () => panels.open === "chat");
 const security = new Security(hub);
+const recording = new RecordingPart(hub, () => panels.close());
+const strict = new Strict(hub, {
+  protect: (attach) => connection.protect(attach),
+  mid: (line) => connection.mid(line),
+  seats: () => slots,
+  post: async (path, body) => (await request(`${base}/room/${path}`, { method: "POST", body, signal }).catch(() => null)) !== null,
+  unable: () => exit.end(t("strict.unable")),
+  stranger: () => exit.end(t("strict.stranger")),
+});
 const settings = new Settings(hub, devices, {
   speaker: (id) => voices.through(id),
   keys: (on) => { single = on; },
@@ -132,6 +147,7 @@ const toolbar = new Toolbar(hub, {
 });
 const menu = new Menu(hub, (id, opener) => {
   if (id === "hand") void hub.act("hand", { raised: !room.people.find((person) => person.id === room.me.id)?.hand });
+  else if (id === "record" && may(room, "record")) panels.toggle("recording", opener);
   else if (id === "record") void hub.act("record");
   else if (id === "end") void exit.endForAll();
   else if (id === "roles") {
@@ -151,6 +167,7 @@ function linked(state) {
   if (exit.over) return;
   const before = link;
   link = state;
+  strict.linked(state === "connected");
   if (state === "connected") {
     hub.say(t(before === "reconnecting" ? "reconnected" : "joined"));
     tellMedia();
@@ -260,6 +277,8 @@ function take(next) {
     heard.delete(id);
   }
   obey();
+  plugins.update();
+  strict.update();
   stage.tidy();
   draw();
 }
@@ -269,7 +288,7 @@ function obey() {
   if (!may(room, "speak") && devices.on("microphone")) void devices.turn("microphone", false);
   if (!may(room, "show_camera") && devices.on("camera")) void devices.turn("camera", false);
   if (share.active && !mayAny(room, SHARING)) void share.stop(refusal(room, SHARING) || t("share.not_more"));
-  const needs = /** @type {Record<string, string>} */ ({ chat: "chat", guests: "invite_guest", security: "raise_security" });
+  const needs = /** @type {Record<string, string>} */ ({ chat: "chat", guests: "invite_guest", security: "raise_security", recording: "record" });
   if (panels.open && needs[panels.open] && !may(room, needs[panels.open])) panels.close();
 }
 
@@ -327,7 +346,8 @@ function drawNow() {
   people.update(known);
   chat.update();
   security.update();
-  menu.update({ roles, unread: chat.unread });
+  recording.update();
+  menu.update({ roles, unread: chat.unread, plugins: plugins.items });
   drawLines(shown);
   want();
 
@@ -414,9 +434,13 @@ listen(`${base}/events`, {
     }, muted ? 600 : 0);
   },
   onGo: (url) => exit.go(url),
+  onFact: (fact) => plugins.hear(fact),
+  onOpen: () => plugins.connected(),
   onLost: () => lines.show("offline", byId("announce").dataset.offline ?? ""),
   onBack: () => lines.show("offline", null),
 });
+plugins.update();
+strict.update();
 connection.start();
 // A browser lets a page that listens to its person also play; one that may do neither waits for a press.
 void devices.start({ camera: may(room, "show_camera"), microphone: may(room, "speak") }).then(() => voices.resume());

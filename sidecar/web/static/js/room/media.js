@@ -45,6 +45,7 @@ export class Connection {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #pulse;
+  /** @type {((end: RTCRtpSender | RTCRtpReceiver, side: "send" | "receive", line: number) => void) | null} */ #attach = null;
   #attempt = 0;
   #been = false;
   #stopped = false;
@@ -73,6 +74,21 @@ export class Connection {
     this.#tracks[kind] = track;
     await this.#senders[kind]?.replaceTrack(track);
     await this.#tune();
+  }
+
+  /**
+   * Let every frame pass here from now on. Browsers take this of a connection's ends only as they are made, so one that
+   * stands is replaced.
+   * @param {(end: RTCRtpSender | RTCRtpReceiver, side: "send" | "receive", line: number) => void} attach line: of the m-lines, from 0
+   */
+  protect(attach) {
+    this.#attach = attach;
+    if (this.#pc) this.#lost();
+  }
+
+  /** The mid of an m-line, undefined before the answer. @param {number} line */
+  mid(line) {
+    return this.#pc?.getTransceivers()[line]?.mid ?? undefined;
   }
 
   /** Fit what we send to the network. @param {import("./quality.js").Level} level */
@@ -132,6 +148,10 @@ export class Connection {
     this.#listen(pc.createDataChannel("tillit"));
     for (let n = 0; n < VOICES; n += 1) pc.addTransceiver("audio", { direction: "recvonly" });
     for (let n = 0; n < PICTURES; n += 1) pc.addTransceiver("video", { direction: "recvonly" });
+    pc.getTransceivers().forEach(({ direction, receiver, sender: made }, line) => {
+      if (direction === "sendonly") this.#attach?.(made, "send", line);
+      else this.#attach?.(receiver, "receive", line);
+    });
 
     pc.addEventListener("connectionstatechange", () => {
       if (pc !== this.#pc) return;

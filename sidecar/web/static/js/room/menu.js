@@ -17,22 +17,24 @@ import { isStaff, may, mayAny, refusal, self } from "./state.js";
 /**
  * What the menu holds for this person, in its fixed order.
  * @param {import("./state.js").Room} room
- * @param {{roles: boolean, unread: number}} page
+ * @param {{roles: boolean, unread: number, plugins?: Item[], tiles?: boolean}} page tiles: people are on tiles of ours
  * @param {import("./texts.js").Say} t
  * @returns {Item[]}
  */
-export function items(room, { roles, unread }, t) {
+export function items(room, { roles, unread, plugins = [], tiles = true }, t) {
   const waiting = room.lobby?.length ?? 0;
   /** @type {(Item | false)[]} */
   const all = [
     may(room, "raise_hand") && { id: "hand", picture: "hand", word: t(self(room).hand ? "menu.hand_down" : "menu.hand_up") },
     may(room, "chat") && { id: "chat", picture: "chat", word: unread ? t("menu.chat_unread", { count: unread }) : t("menu.chat"), panel: "chat" },
     { id: "people", picture: "users", word: waiting ? t("menu.people_waiting", { count: waiting }) : t("menu.people"), panel: "people" },
+    ...plugins,
     may(room, "invite_guest") && { id: "guests", picture: "plus", word: t("menu.guests"), panel: "guests" },
     may(room, "raise_security") && { id: "security", picture: "shield", word: t("menu.security"), panel: "security" },
-    isStaff(room) && { id: "record", picture: may(room, "record") ? "rec" : "norec", word: t("menu.record"), refused: !may(room, "record") },
+    room.meeting.encryption === "strict" && { id: "encryption", picture: "lock", word: t("menu.encryption"), panel: "encryption" },
+    isStaff(room) && { id: "record", picture: may(room, "record") ? "rec" : "norec", word: t("menu.record"), refused: !may(room, "record"), ...(may(room, "record") ? { panel: "recording" } : {}) },
     { id: "settings", picture: "sound", word: t("menu.settings"), panel: "settings" },
-    { id: "roles", picture: "user", word: t("menu.roles"), ticked: roles },
+    tiles && { id: "roles", picture: "user", word: t("menu.roles"), ticked: roles },
     { id: "keys", picture: "list", word: t("menu.keys"), panel: "keys" },
     may(room, "end_meeting") && { id: "end", picture: "door", word: t("menu.end") },
   ];
@@ -95,7 +97,7 @@ export class Menu {
     if (back) this.#button.focus();
   }
 
-  /** @param {{roles: boolean, unread: number}} page */
+  /** @param {{roles: boolean, unread: number, plugins?: Item[], tiles?: boolean}} page */
   update(page) {
     const { room, t } = this.#hub;
     keep(this.#list, items(room(), page, t), ({ id }) => id, (item) => this.#row(item), (row, { picture, word, ticked, refused }) => {

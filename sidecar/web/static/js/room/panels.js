@@ -56,10 +56,11 @@ export class Panels {
   #put(shown) {
     const panel = this.open === null ? null : this.#panel(this.open);
     if (panel && this.open !== null) {
-      const well = panel.querySelector("[data-scroll]") ?? panel;
+      const well = panel.querySelector("[data-scroll]:not([hidden])") ?? panel;
       if (!shown) this.#places.set(this.open, well.scrollTop);
       panel.hidden = !shown;
       if (shown) well.scrollTop = this.#places.get(this.open) ?? 0;
+      else panel.dispatchEvent(new CustomEvent("panelhidden"));
     }
     this.#root.hidden = !shown;
     for (const opener of document.querySelectorAll("[data-opens]")) {

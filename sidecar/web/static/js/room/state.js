@@ -13,6 +13,9 @@
  * @property {boolean} [hand]
  * @property {boolean} [sharing]
  * @property {boolean} [muted] by a moderator
+ * @property {string} [key] the public key of this person's page, where the meeting is encrypted all the way
+ * @property {string} [level] how the name was shown to be true, the same in every language: "bankid/high"
+ * @property {string} [sealed] the key this person sends with, wrapped for me
  */
 /** @typedef {{id: string, name: string, verified: string, since: string | null, capacity_label: string}} Waiting */
 /** @typedef {{id: string, from: string, name: string, at: string, text: string}} Message */
@@ -26,7 +29,10 @@
  * @property {Waiting[]} [lobby] only with the permission "admit"
  * @property {{sentence: string, id?: string, at?: string}[]} [alerts] only with the permission "admit"
  * @property {Record<string, string>} [refusals] permission -> the sentence for whoever asks anyway
+ * @property {import("./plugins.js").Panel[]} [panels] of plugins, those this person sees
  * @property {Message[]} [chat]
+ * @property {import("./recording.js").Recording | null} [recording] that is asked for, runs or pauses
+ * @property {import("./recording.js").Form | null} [recording_form] only with the permission "record"
  * @property {Raise[]} [raises] only with the permission "raise_security"
  */
 

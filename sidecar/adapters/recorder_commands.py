@@ -1,0 +1,95 @@
+"""The recorder's commands, as each media side carries them out; mixed into the adapters of `Conference`."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from sidecar.adapters.control_client import ControlClient
+from sidecar.domain.ids import ParticipantId, RecordingId, RoomName
+from sidecar.recorder.handover import HandoverError, seal_for
+from sidecar.services.ports import ConferenceUnavailableError
+from sidecar.services.recording_ports import Recorder
+
+
+class BridgeRecorder:
+    """Our bridge records by itself. The DEK travels sealed to a key it offers for this one recording."""
+
+    _client: ControlClient
+
+    def records(self, room: RoomName) -> bool:
+        return True
+
+    def start_recording(
+        self, *, room: RoomName, recording: RecordingId, dek: bytes, consented: Collection[ParticipantId]
+    ) -> None:
+        offered = self._client.call("POST", "/v1/recorder/keys").body
+        try:
+            sealed = seal_for(bytes.fromhex(str(offered["key"])), dek, recording=recording)
+        except (KeyError, ValueError, HandoverError) as error:
+            raise ConferenceUnavailableError("The bridge offered no key to send the recording's under.") from error
+        body = {
+            "recording": recording,
+            "offer": str(offered.get("offer")),
+            "sealed_dek": sealed.hex(),
+            "consented": sorted(consented),
+        }
+        answer = self._client.call("POST", f"/v1/rooms/{room}/recording", body)
+        if answer.status not in (200, 201):
+            raise ConferenceUnavailableError("The bridge does not record this room.")
+
+    def allow_recording(self, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]) -> None:
+        self._client.call("PUT", f"/v1/rooms/{room}/recording", {"consented": sorted(consented)})
+
+    def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
+        self._client.call("DELETE", f"/v1/rooms/{room}/recording?reason={quote(reason, safe='')}")
+
+    def recording_state(self, room: RoomName) -> Mapping[str, Any]:
+        return self._client.call("GET", f"/v1/rooms/{room}/recording").body
+
+
+class NoRecorder:
+    """A media side without a recorder of ours: nothing begins, so nothing is to be stopped."""
+
+    def records(self, room: RoomName) -> bool:
+        return False
+
+    def start_recording(
+        self, *, room: RoomName, recording: RecordingId, dek: bytes, consented: Collection[ParticipantId]
+    ) -> None:
+        raise ConferenceUnavailableError("Meetings on this shard cannot be recorded.")
+
+    def allow_recording(self, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]) -> None:
+        return None
+
+    def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
+        return None
+
+    def recording_state(self, room: RoomName) -> Mapping[str, Any]:
+        return {}
+
+
+class _Sides(Protocol):
+    def _side(self, room: RoomName) -> Recorder: ...
+
+
+class ShardedRecorder:
+    """Hands each command to the shard the room is on."""
+
+    def records(self: _Sides, room: RoomName) -> bool:
+        return self._side(room).records(room)
+
+    def start_recording(
+        self: _Sides, *, room: RoomName, recording: RecordingId, dek: bytes, consented: Collection[ParticipantId]
+    ) -> None:
+        self._side(room).start_recording(room=room, recording=recording, dek=dek, consented=consented)
+
+    def allow_recording(
+        self: _Sides, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]
+    ) -> None:
+        self._side(room).allow_recording(room=room, recording=recording, consented=consented)
+
+    def stop_recording(self: _Sides, *, room: RoomName, recording: RecordingId, reason: str) -> None:
+        self._side(room).stop_recording(room=room, recording=recording, reason=reason)
+
+    def recording_state(self: _Sides, room: RoomName) -> Mapping[str, Any]:
+        return self._side(room).recording_state(room)

@@ -1,0 +1,109 @@
+"""The disk side of recording: one thread that seals, writes and syncs, so that media never waits for a disk."""
+
+import errno
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sidecar.recorder.sealed import SealedWriter
+from sidecar.recorder.session import Written
+
+log = logging.getLogger(__name__)
+
+SYNC_EVERY_S = 1.0
+MOST_WAITING_BYTES = 64 << 20  # of one recording: a disk that is this far behind does not catch up
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+ENDING = ".rec"
+
+
+@dataclass
+class OutFile:
+    """One recording's file in the making. on_failed: told once, from the writing thread, with a short reason."""
+
+    recording: str
+    on_failed: Callable[[str], None]
+    waiting_bytes: int = 0
+    failed: str = ""
+    _writer: SealedWriter | None = field(default=None, repr=False)
+    _synced_at: float = 0.0
+
+
+class DiskThread:
+    """Writes every recording of this process, in order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="recordings", daemon=True)
+        self._thread.start()
+
+    def open(self, recording: str, dek: bytes, on_failed: Callable[[str], None]) -> OutFile:
+        """Return the file of a new recording. It is made at once: raises OSError where that cannot be."""
+        writer = SealedWriter(self.folder / f"{recording}{ENDING}", recording=recording, dek=dek)
+        return OutFile(recording, on_failed, _writer=writer, _synced_at=time.monotonic())
+
+    def put(self, file: OutFile, records: list[Written]) -> None:
+        """Write records soon."""
+        size = sum(len(data) for _, data in records)
+        if file.failed or not records:
+            return
+        file.waiting_bytes += size
+        if file.waiting_bytes > MOST_WAITING_BYTES:
+            self._fail(file, "disk-slow")
+            return
+        self._queue.put(lambda: self._write(file, records, size))
+
+    def close(self, file: OutFile, done: Callable[[], None] | None = None) -> None:
+        """Sync and close a file once all before it is written. done: told from the writing thread."""
+        self._queue.put(lambda: self._close(file, done))
+
+    def stop(self) -> None:
+        """Write what is queued, then end. Returns when the thread has ended, or after five seconds."""
+        self._queue.put(None)
+        self._thread.join(5.0)
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            try:
+                job()
+            except Exception:
+                log.exception("a recording could not be written")  # the outermost loop of this thread
+
+    def _write(self, file: OutFile, records: list[Written], size: int) -> None:
+        file.waiting_bytes -= size
+        writer = file._writer
+        if file.failed or writer is None:
+            return
+        try:
+            for kind, data in records:
+                writer.append(kind, data)
+            now = time.monotonic()
+            if now - file._synced_at >= SYNC_EVERY_S * 0.9:
+                file._synced_at = now
+                writer.sync()
+        except OSError as error:
+            self._fail(file, "disk-full" if error.errno in _FULL else "disk-failed")
+
+    def _close(self, file: OutFile, done: Callable[[], None] | None) -> None:
+        writer, file._writer = file._writer, None
+        if writer is not None:
+            try:
+                writer.sync()
+            except OSError as error:
+                self._fail(file, "disk-full" if error.errno in _FULL else "disk-failed")
+            finally:
+                writer.close()
+        if done is not None:
+            done()
+
+    @staticmethod
+    def _fail(file: OutFile, reason: str) -> None:
+        if not file.failed:
+            file.failed = reason
+            log.error("a recording cannot be written", extra={"recording": file.recording, "reason": reason})
+            file.on_failed(reason)

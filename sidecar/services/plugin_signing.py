@@ -1,0 +1,132 @@
+"""Who may sign how, and the request a signing method gets: the number and the address never pass a plugin's hands."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sidecar.domain.ids import ParticipantId, PersonId, new_id
+from sidecar.domain.meetings import Meeting
+from sidecar.domain.policy import Decision, Policy, decide, sign_in_for, signing_for
+from sidecar.services.acts import Act, Acts
+from sidecar.services.arrival import situation
+from sidecar.services.plugin_ports import BrandView, PlaceView
+from sidecar.services.plugin_views import as_customer, let_in, number_of
+from sidecar.services.ports import Extensions, MeetingStore, PeopleStore
+from sidecar.services.signing_ports import ClientView, SigningMethod, SigningRequest, SignQuestion
+
+# An eID that signs one text is a fresh check bound to that act: what "eid_step_up" asks for (bands.toml).
+_MEETS: Mapping[str, frozenset[str]] = {
+    "touch": frozenset({"touch"}),
+    "sms": frozenset({"sms"}),
+    "eid": frozenset({"eid", "eid_step_up"}),
+}
+
+
+class PluginSigning:
+    """The core's part in a signature: the floor, the judges, whom it must be."""
+
+    def __init__(
+        self,
+        *,
+        acts: Acts,
+        meetings: MeetingStore,
+        people: PeopleStore,
+        policy: Policy,
+        extensions: Extensions,
+        brand: Callable[[str], BrandView],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._acts = acts
+        self._meetings = meetings
+        self._people = people
+        self._policy = policy
+        self._extensions = extensions
+        self._brand = brand
+        self._clock = clock
+
+    def methods(self, place: PlaceView | None) -> list[SigningMethod]:
+        """Return the methods the policy leaves at this place, the strongest first; all of them without one."""
+        if place is None:
+            found = list(self._extensions.signing_methods().values())
+        else:
+            meeting = self._meetings.get(self._meetings.participant(ParticipantId(place.participant)).meeting)
+            offered = self._extensions.signing_methods(let_in(self._policy, meeting))
+            found = [each for each in offered.values() if self._floor(meeting, each.name, each.kind).allowed]
+        return sorted(found, key=lambda each: (-each.loa, each.name))
+
+    def require(self, question: SignQuestion, act: str) -> None:
+        """Raise RefusedError, recorded, unless permission, floor and every judge let this signing."""
+        place = self._meetings.participant(ParticipantId(question.participant))
+        meeting = self._meetings.get(place.meeting)
+        asked = Act(
+            act,
+            place.person or place.staff or place.id,
+            self._clock(),
+            meeting.id,
+            place.id,
+            {"method": question.method, "documents": [each for each, _ in question.documents]},
+        )
+        where = situation(self._policy, meeting, place)
+        self._acts.require(asked, decide(self._policy, where, question.permission))
+        self._acts.require(asked, self._allowed_method(question))
+        verdict = self._extensions.judge_sign(question, let_in(self._policy, meeting))
+        if verdict is not None:
+            self._acts.require(asked, verdict)
+
+    def request(
+        self,
+        of: PlaceView | str,
+        client: ClientView,
+        *,
+        visible_text: str,
+        hidden_data: bytes,
+        same_device: bool,
+        return_url: str,
+        language: str | None,
+        brand: str,
+    ) -> SigningRequest:
+        """Return the request for a method. Raises NotFoundError for somebody nobody knows."""
+        person = self._people.get(PersonId(of.person if isinstance(of, PlaceView) else of))
+        reached_by = ""
+        if isinstance(of, PlaceView):
+            reached_by = self._meetings.participant(ParticipantId(of.participant)).link_channel
+        # A code proves a second way to the person, so it never goes where the link went (R060).
+        contact = {"sms": person.phone} if person.phone and reached_by != "sms" else {}
+        return SigningRequest(
+            id=new_id("sg"),
+            meeting=of.meeting if isinstance(of, PlaceView) else "",
+            participant=of.participant if isinstance(of, PlaceView) else "",
+            brand_name=self._brand(brand).name,
+            language=language or (of.language if isinstance(of, PlaceView) else person.language),
+            end_user_ip=client.ip,
+            user_agent=client.user_agent,
+            referring_domain=client.referring_domain,
+            device=client.device,
+            same_device=same_device,
+            return_url=return_url if same_device else None,
+            visible_text=visible_text,
+            hidden_data=hidden_data,
+            subject=number_of(person),
+            contact=contact,
+        )
+
+    def _allowed_method(self, question: SignQuestion) -> Decision:
+        place = self._meetings.participant(ParticipantId(question.participant))
+        meeting = self._meetings.get(place.meeting)
+        offered = self._extensions.signing_methods(let_in(self._policy, meeting)).get(question.method)
+        if offered is None or offered.kind != question.kind:
+            return Decision(False, f"{meeting.type_ref}/signing", "signing-method", {"type": meeting.type_ref})
+        return self._floor(meeting, question.method, question.kind)
+
+    def _floor(self, meeting: Meeting, method: str, kind: str) -> Decision:
+        """Say whether type and floors leave this method. Whoever signs, the customer's eIDs are what counts."""
+        where = as_customer(self._policy, meeting)
+        params = {"type": meeting.type_ref}
+        left = _MEETS.get(kind, frozenset()) & signing_for(self._policy, where)
+        if not left:
+            return Decision(False, f"{meeting.type_ref}/signing", "signing-method", params)
+        if kind == "eid":
+            offered = self._extensions.signing_methods()[method]
+            rule = sign_in_for(self._policy, where)
+            if method not in rule.providers or offered.loa < rule.required[method]:
+                return Decision(False, rule.rule, "eid-not-accepted", params)
+        return Decision(True, f"{meeting.type_ref}/signing/{min(left)}", "may.sign", params)

@@ -1,0 +1,63 @@
+"""A throwaway folder of installed plugins, written by a test: real packages, really approved, really loaded."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from sidecar.domain.clock import utc_now
+from sidecar.plugin_manager import approve
+from sidecar.plugin_manager.loading import forget
+
+_HEAD = "from sidecar.plugin_api import *\nfrom sidecar.plugin_api import hookimpl\n"
+
+
+class PluginSite:
+    """Plugins below a folder that is on sys.path. approvals: the file to load them with."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.approvals = folder / "approvals.toml"
+        self._packages: set[str] = set()
+        folder.mkdir(parents=True, exist_ok=True)
+        sys.path.insert(0, str(folder))
+
+    def install(self, name: str, code: str, *, files: Mapping[str, str] | None = None, **manifest: str) -> str:
+        """Install and approve a plugin and return its name.
+
+        code: of its package, with a function load(context); all of plugin_api is imported ahead of it. files: others
+        by path in the package. manifest: values as TOML.
+        """
+        package = self.folder / f"tillit_{name}"
+        self._packages.add(package.name)
+        declared = {
+            "name": f'"{name}"',
+            "version": '"1.0"',
+            "publisher": '"Tests"',
+            "api_version": "1",
+            "purpose": '"To be tested."',
+            "data_goes": '"in-region"',
+            "hosts": "[]",
+            "permissions": "[]",
+            "audit_kinds": "[]",
+            "data": '[{what = "Nothing", why = "It is a test."}]',
+        } | manifest
+        whole = {
+            "__init__.py": _HEAD + code,
+            "manifest.toml": "\n".join(f"{key} = {value}" for key, value in declared.items()),
+        } | dict(files or {})
+        for path, text in whole.items():
+            place = package / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, "utf-8")
+        info = self.folder / f"tillit_{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: tillit-{name}\nVersion: 1.0\n", "utf-8")
+        (info / "entry_points.txt").write_text(f"[tillit]\n{name} = tillit_{name}\n", "utf-8")
+        approve(name, by="Tests", approvals=self.approvals, now=utc_now())
+        return name
+
+    def remove(self) -> None:
+        """Take the folder off sys.path again, and forget its modules."""
+        sys.path.remove(str(self.folder))
+        for package in self._packages:
+            forget(package)
