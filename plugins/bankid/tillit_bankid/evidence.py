@@ -1,52 +1,65 @@
-"""What a verified sign-in leaves behind: the assertion for the product, the proof for the bank."""
+"""What a verified answer leaves behind: the assertion or completion for the product, the proof for the bank."""
 
+import hashlib
 import json
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 
-from sidecar.plugin_api import EvidencePart, IdentityAssertion, LoA, Subject, to_text
+from sidecar.plugin_api import EvidencePart, IdentityAssertion, LoA, SignCompletion, Subject, to_text
+from tillit_bankid.flow import Answered
 from tillit_bankid.model import Act
+from tillit_bankid.orders import NUMBER_SCHEME
 from tillit_bankid.state import SignIn
-from tillit_bankid.verify import VerifiedCompletion
 
 PROVIDER = "bankid"
 LEVEL = LoA.SUBSTANTIAL  # the Swedish tillitsnivå 3
 
 
-def assertion_of(
-    sign_in: SignIn, verified: VerifiedCompletion, raw: Mapping[str, Any], *, at: datetime, same_ip: bool
-) -> IdentityAssertion:
-    """Return who somebody is. raw: BankID's whole answer. at: when it came.
-
-    same_ip: the app and the browser share their address.
-    """
+def assertion_of(answered: Answered) -> IdentityAssertion:
+    """Return who somebody is."""
     return IdentityAssertion(
         provider=PROVIDER,
-        method="bankid-same-device" if sign_in.same_device else "bankid-qr",
+        method=_method(answered.sign_in),
         loa=LEVEL,
-        subject=Subject("se-personnummer", verified.personal_number),
-        name=verified.name,
-        asserted_at=at,
-        evidence=_evidence(sign_in, verified, raw, at=at, same_ip=same_ip),
+        subject=Subject(NUMBER_SCHEME, answered.verified.personal_number),
+        name=answered.verified.name,
+        asserted_at=answered.at,
+        evidence=_evidence(answered, Act.IDENTIFY),
         factors=2,
     )
 
 
-def _evidence(
-    sign_in: SignIn, verified: VerifiedCompletion, raw: Mapping[str, Any], *, at: datetime, same_ip: bool
-) -> tuple[EvidencePart, ...]:
+def completion_of(answered: Answered) -> SignCompletion:
+    """Return what somebody signed. The time is the one at which BankID vouched for the certificate."""
+    return SignCompletion(
+        method=PROVIDER,
+        provider=PROVIDER,
+        loa=LEVEL,
+        subject=Subject(NUMBER_SCHEME, answered.verified.personal_number),
+        name=answered.verified.name,
+        at=answered.verified.produced_at,
+        evidence=_evidence(answered, Act.SIGN),
+        # The verifier held the signed XML against these very texts, byte for byte.
+        signed_text_sha256=hashlib.sha256(answered.sign_in.visible.encode()).hexdigest(),
+        hidden_sha256=hashlib.sha256(answered.sign_in.non_visible.encode()).hexdigest(),
+    )
+
+
+def _method(sign_in: SignIn) -> str:
+    return "bankid-same-device" if sign_in.same_device else "bankid-qr"
+
+
+def _evidence(answered: Answered, act: Act) -> tuple[EvidencePart, ...]:
     """Return the signature, the certificate's status, and all that was asked and answered."""
+    sign_in, verified = answered.sign_in, answered.verified
     record = {
         "asked": sign_in.body,
-        "answered": raw,
+        "answered": answered.raw,
         "started_at": to_text(sign_in.started_at),
-        "collected_at": to_text(at),
+        "collected_at": to_text(answered.at),
         "same_device": sign_in.same_device,
-        "same_ip": same_ip,
+        "same_ip": answered.same_ip,
         "restarts": sign_in.restarts,
         "verified": {
-            "act": str(Act.IDENTIFY),
+            "act": str(act),
             "policy": verified.policy,
             "produced_at": to_text(verified.produced_at),
             "certificate_sha256": verified.certificate_sha256,

@@ -29,6 +29,7 @@ class OrderRequest:
     """A request for an order. visible, non_visible: UTF-8 bytes before base64; both end up signed.
 
     return_url: only for an order started on the same device. web: what BankID computes its risk from.
+    personal_number: of the only person who may answer, 12 digits; None when it is anybody's to answer.
     """
 
     act: Act
@@ -38,6 +39,7 @@ class OrderRequest:
     policy_oids: tuple[str, ...]
     web: Mapping[str, str] = field(default_factory=dict)
     return_url: str | None = field(default=None, repr=False)
+    personal_number: str | None = field(default=None, repr=False)
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body. Raises ValueError when a field is longer than BankID takes."""
@@ -54,6 +56,8 @@ class OrderRequest:
             "requirement": {"certificatePolicies": list(self.policy_oids)},
             "returnRisk": True,
         }
+        if self.personal_number is not None:
+            body["requirement"]["personalNumber"] = self.personal_number
         if self.web:
             body["web"] = dict(self.web)
         if self.return_url is not None:

@@ -1,11 +1,37 @@
-"""An order for BankID from a sign-in request: who asks, what for, from where."""
+"""An order for BankID from a request: who asks, what for, from where."""
 
 import ipaddress
 import secrets
+from typing import Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from sidecar.plugin_api import SignInRequest
 from tillit_bankid.model import USER_AGENT_LIMIT, Act, OrderRequest
+
+NUMBER_SCHEME = "se-personnummer"
+
+
+class Asking(Protocol):
+    """What a request to identify and a request to sign have in common: whose browser asks, for which place."""
+
+    @property
+    def meeting(self) -> str: ...
+    @property
+    def participant(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def end_user_ip(self) -> str: ...
+    @property
+    def user_agent(self) -> str: ...
+    @property
+    def referring_domain(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def same_device(self) -> bool: ...
+    @property
+    def return_url(self) -> str | None: ...
 
 
 def visible_text(request: SignInRequest) -> str:
@@ -18,21 +44,29 @@ def hidden_text(request: SignInRequest) -> str:
     return f"tillit-auth:v1;meeting={request.meeting};participant={request.participant};order={secrets.token_hex(16)}"
 
 
-def identify_order(
-    request: SignInRequest, *, visible: str, non_visible: str, policy_oids: tuple[str, ...], nonce: str | None
+def make_order(
+    request: Asking,
+    *,
+    act: Act,
+    visible: str,
+    non_visible: str,
+    policy_oids: tuple[str, ...],
+    nonce: str | None,
+    personal_number: str | None = None,
 ) -> OrderRequest:
-    """Return an order to identify. nonce: what the app brings back to this browser, None for a QR code.
+    """Return an order. nonce: what the app brings back to this browser, None for a QR code.
 
-    Raises ValueError when the request's address is none.
+    personal_number: of the only person who may answer. Raises ValueError when the request's address is none.
     """
     return OrderRequest(
-        act=Act.IDENTIFY,
+        act=act,
         end_user_ip=plain_address(request.end_user_ip),
         visible=visible.encode(),
         non_visible=non_visible.encode(),
         policy_oids=policy_oids,
         web=_web(request),
         return_url=_return_url(request.return_url, nonce) if nonce is not None else None,
+        personal_number=personal_number,
     )
 
 
@@ -51,7 +85,7 @@ def _return_url(return_url: str | None, nonce: str) -> str:
     return urlunsplit(parts._replace(query=urlencode([*query, ("nonce", nonce)])))
 
 
-def _web(request: SignInRequest) -> dict[str, str]:
+def _web(request: Asking) -> dict[str, str]:
     """Return what BankID computes its risk from. What is not of BankID's form is left out."""
     domain = request.referring_domain.partition(":")[0]
     web = {}

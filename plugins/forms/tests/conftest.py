@@ -1,0 +1,132 @@
+"""A meeting in which adviser and customer are inside, with the forms loaded by their approved digest."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from sidecar.domain.meetings import Meeting
+from sidecar.domain.permissions import Capacity
+from sidecar.plugin_api import utc_now
+from sidecar.testing import Clock, Product
+from sidecar.testing.people import MAJA
+from sidecar.testing.product import ORIGIN, Browser
+from simulators.common.running import running
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of an example's
+settings.load_profile("unhurried")
+
+
+@dataclass
+class Room:
+    """A running meeting. elin: the adviser's browser, maja: the customer's."""
+
+    product: Product
+    meeting: Meeting
+    elin: Browser
+    maja: Browser
+
+    def call(self, who: Browser, method: str, path: str, body: Any = None) -> Any:
+        """Send one request to the forms from this browser."""
+        return who.client.open(
+            f"/v/{who.place}/x/forms/{path}",
+            method=method,
+            json=body,
+            headers={"X-Tillit-CSRF": who.csrf()},
+            base_url=ORIGIN,
+        )
+
+    def begin(self, name: str = "mortgage_loan") -> Any:
+        begun = self.call(self.elin, "POST", "forms", {"name": name})
+        assert begun.status_code == 201, begun.text
+        return begun.get_json()
+
+    def set(self, who: Browser, form: str, field: str, value: Any, **more: Any) -> Any:
+        seen = more.pop("seen", 0)
+        return self.call(who, "PUT", f"forms/{form}/fields/{field}", {"value": value, "seen": seen, **more})
+
+    def fill(self, form: str) -> Any:
+        """Fill in the mortgage form as the two would, and return it as the adviser sees it."""
+        for who, field, value in (
+            (self.maja, "borrower_number", "19900214-2389"),
+            (self.maja, "email", "maja@example.org"),
+            (self.maja, "with_co_borrower", "no"),
+            (self.elin, "property", "Solrosen 4"),
+            (self.elin, "property_value", "3 000 000 kr"),
+            (self.elin, "amount", "2 270 000"),
+            (self.elin, "rate_type", "floating"),
+            (self.elin, "rate", "3,85"),
+            (self.elin, "years", "40"),
+            (self.elin, "start_date", (self.product.clock().date() + timedelta(days=10)).isoformat()),
+            (self.maja, "pay_by", "direct_debit"),
+            (self.maja, "account", "8327-9 1234567"),
+            (self.maja, "insurance", "yes"),
+        ):
+            answer = self.set(who, form, field, value)
+            assert answer.status_code == 200, (field, answer.text)
+        return self.call(self.elin, "GET", f"forms/{form}").get_json()
+
+    def fields(self, view: Any) -> dict[str, Any]:
+        return {field["name"]: field for section in view["sections"] for field in section["fields"]}
+
+    def records(self, kind: str) -> list[Any]:
+        return [each for each in self.product.records(self.meeting) if each.kind == kind]
+
+
+def enter(product: Product, answers: Callable[[], None] | None = None) -> Room:
+    """Book a mortgage meeting and let adviser and customer into its room. answers: the customer, to a real BankID."""
+    meeting = product.book()
+    elin = product.opens(meeting)
+    maja = product.arrives(product.place_of(meeting, Capacity.CUSTOMER))
+    if answers is None:
+        maja.waits(MAJA)
+    else:
+        assert maja.post("sign-in/start", {"method": "bankid", "same_device": False}).status_code == 200
+        answers()
+        assert maja.post("sign-in/poll").get_json()["status"] == "complete"
+        assert maja.get("lobby").status_code == 200
+    admitted = elin.post("room/admit", {"participant": maja.place})
+    assert admitted.status_code == 200, admitted.text
+    for browser in (elin, maja):
+        assert browser.joins().status_code == 200
+    return Room(product, meeting, elin, maja)
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return enter(Product(tmp_path, with_plugins=["forms"]))
+
+
+@pytest.fixture
+def enter_room() -> Callable[..., Room]:
+    return enter
+
+
+@pytest.fixture(scope="session")
+def seal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Settings of the signing, with a seal and certificates as the trust service's simulator makes them."""
+    folder = tmp_path_factory.mktemp("tsa")
+    with running("simulators.tsa", "--dir", str(folder), "--port", "0"):
+        yield (
+            f'[plugins.pades_signing]\nseal_certificate = "{folder}/seal.pem"\n'
+            f'seal_key = "{folder}/seal-key.pem"\nroots = "{folder}/roots.pem"\n'
+        )
+
+
+@pytest.fixture(scope="session")
+def systems(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The receiver simulator as a process of its own: its page, and the settings that fit it."""
+    folder = tmp_path_factory.mktemp("receiver")
+    with running("simulators.receiver", "--dir", str(folder), "--port", "0", "--window", "999999999") as started:
+        yield started.addresses["page"], (folder / "settings.toml").read_text("utf-8")
+
+
+@pytest.fixture
+def signing_room(tmp_path: Path, seal: str, systems: tuple[str, str]) -> Room:
+    """The room with the real documents and the real signing beside the forms, and systems that are told."""
+    plugins = ["forms", "document_room", "pades_signing"]
+    return enter(Product(tmp_path, clock=Clock(utc_now()), with_plugins=plugins, more=seal + systems[1]))

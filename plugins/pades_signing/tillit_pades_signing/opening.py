@@ -1,0 +1,174 @@
+"""What somebody wants signed, checked and frozen: documents as bytes, parties, order, methods, deadline."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sidecar.plugin_api import Core, DocumentsService, InvalidInputError, new_id
+from tillit_pades_signing.binding import LONGEST_VISIBLE
+from tillit_pades_signing.model import METHODS, Amount, Party, SignedDocument, Signing
+from tillit_pades_signing.seal.update import page_count
+
+MOST_DOCUMENTS, MOST_PARTIES = 20, 20
+LONGEST_DEADLINE = timedelta(days=366)
+_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A signing as it is asked for, in neutral values. Fields as in the service "signing" (docs: README)."""
+
+    meeting: str | None
+    brand: str
+    language: str
+    title: str
+    documents: Sequence[Mapping[str, Any]]
+    parties: Sequence[Mapping[str, Any]]
+    deadline: datetime
+    by: str
+    text: str = field(default="", repr=False)
+    act: str = "sign"
+    amount: Mapping[str, Any] | None = None
+    needed: int = 0
+    reference: str = ""
+
+
+def read_wanted(wanted: Wanted, *, core: Core, now: datetime, largest: int) -> tuple[Signing, dict[str, bytes]]:
+    """Return the signing, not stored yet, and each document's bytes by id. Raises InvalidInputError."""
+    _check(wanted.act in ("sign", "approve"), "act")
+    title = _line(wanted.title, "title", most=200)
+    _check(now + timedelta(minutes=1) <= wanted.deadline <= now + LONGEST_DEADLINE, "deadline")
+    amount = _amount(wanted)
+    parties = tuple(_party(each, wanted, core) for each in _list(wanted.parties, "parties", MOST_PARTIES))
+    keys = [each.key for each in parties]
+    _check(len(set(keys)) == len(keys), "parties")
+    # One person signs once: two places of one person would be two signatures of one.
+    _check(len({each.person for each in parties}) == len(parties), "parties")
+    _check(0 <= wanted.needed <= len(parties) and (wanted.act == "approve" or not wanted.needed), "needed")
+    content: dict[str, bytes] = {}
+    documents = tuple(
+        _document(each, keys, core, content, largest=largest)
+        for each in _list(wanted.documents, "documents", MOST_DOCUMENTS)
+    )
+    _check(len(content) == len(documents), "documents")
+    _check({key for each in documents for key in each.parties} == set(keys), "documents")
+    _check(len(wanted.text.encode()) <= LONGEST_VISIBLE // 2, "text")
+    return (
+        Signing(
+            id=new_id("sg"),
+            meeting=wanted.meeting or "",
+            title=title,
+            act=wanted.act,
+            documents=documents,
+            parties=parties,
+            deadline=wanted.deadline,
+            created_at=now,
+            created_by=wanted.by,
+            language=wanted.language,
+            brand=wanted.brand,
+            text=wanted.text.strip(),
+            amount=amount,
+            needed=wanted.needed,
+            reference=wanted.reference[:120],
+        ),
+        content,
+    )
+
+
+def _amount(wanted: Wanted) -> Amount | None:
+    """An approval is of an amount; a signature may name one."""
+    given = wanted.amount
+    _check(given is not None or wanted.act == "sign", "amount")
+    if given is None:
+        return None
+    minor, currency = given.get("minor"), given.get("currency")
+    _check(type(minor) is int and 0 < minor < 10**15, "amount")
+    _check(isinstance(currency, str) and _CURRENCY.fullmatch(currency) is not None, "amount")
+    return Amount(int(minor or 0), str(currency))
+
+
+def _party(given: Mapping[str, Any], wanted: Wanted, core: Core) -> Party:
+    key, participant = _key(given, "parties"), str(given.get("participant") or "")
+    methods = tuple(each for each in METHODS if each in given.get("methods", METHODS))
+    # Several factors in one: only an eID is that, so an approval is given with nothing weaker.
+    methods = ("eid",) if wanted.act == "approve" else methods
+    _check(bool(methods), "methods")
+    turn = given.get("turn", 1)
+    _check(type(turn) is int and 1 <= turn <= MOST_PARTIES, "turn")
+    if wanted.meeting:
+        place = core.place(participant)
+        _check(place.meeting == wanted.meeting and bool(place.person), "participant")
+        person, name, language, capacity = place.person, place.name, place.language, str(place.capacity)
+    else:
+        known = core.person(str(given.get("person", "")))
+        person, name, language, capacity = known.id, known.name, known.language, "party"
+        participant = ""
+    return Party(
+        key=key,
+        participant=participant,
+        person=person,
+        name=name,
+        capacity=capacity,
+        turn=turn,
+        methods=methods,
+        language=language,
+    )
+
+
+def _document(
+    given: Mapping[str, Any], keys: Sequence[str], core: Core, content: dict[str, bytes], *, largest: int
+) -> SignedDocument:
+    source = str(given.get("document") or "")
+    version = given.get("version", 1)
+    name = given.get("name", "")
+    if source:
+        room: DocumentsService = core.service("documents")
+        found = room.get(source)
+        _check(found.state == "ready", "documents")
+        data, name, version = room.content(source), name or found.name, found.version
+    else:
+        data = given.get("data", b"")
+    _check(isinstance(data, bytes) and 0 < len(data) <= largest, "documents")
+    _check(type(version) is int and version >= 1, "version")
+    parties = tuple(dict.fromkeys(str(each) for each in given.get("parties", keys)))
+    _check(bool(parties) and set(parties) <= set(keys), "parties")
+    document = source or _key(given, "documents")
+    content[document] = data
+    return SignedDocument(
+        id=document,
+        name=_line(name, "name", most=200),
+        version=version,
+        sha256=hashlib.sha256(data).hexdigest(),
+        length=len(data),
+        pages=page_count(data),
+        parties=parties,
+        source=source,
+    )
+
+
+def _check(holds: bool, field_name: str) -> None:
+    if not holds:
+        raise InvalidInputError(f"The field {field_name} of a signing is not of its form.", field=field_name)
+
+
+def _key(given: Mapping[str, Any], field_name: str) -> str:
+    key = given.get("key", "")
+    _check(isinstance(key, str) and _KEY.fullmatch(key) is not None, field_name)
+    return str(key)
+
+
+def _line(text: Any, field_name: str, *, most: int) -> str:
+    line = " ".join(text.split()) if isinstance(text, str) else ""
+    _check(1 <= len(line) <= most and line.isprintable(), field_name)
+    return line
+
+
+def _list(given: Any, field_name: str, most: int) -> Sequence[Mapping[str, Any]]:
+    _check(isinstance(given, list | tuple) and 1 <= len(given) <= most, field_name)
+    _check(all(isinstance(each, Mapping) for each in given), field_name)
+    found: Sequence[Mapping[str, Any]] = given
+    return found

@@ -1,0 +1,23 @@
+"""How times, amounts and levels are said, in the reader's language and the bank's time zone."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+
+Words = Callable[..., str]
+
+
+@lru_cache(maxsize=4096)
+def moment(at: datetime, *, language: str, zone: str) -> str:
+    """Return a moment in full: date, time to the second, and how far from UTC."""
+    local = at.astimezone(ZoneInfo(zone))
+    said = format_datetime(local, "d MMMM y HH:mm:ss", locale=language)
+    offset = local.strftime("%z")
+    return f"{said} (UTC{offset[:3]}:{offset[3:]})"
+
+
+def level(loa: int, t: Words) -> str:
+    return t(f"pades_signing.level.{max(0, min(3, loa))}")
