@@ -14,6 +14,10 @@ local function read_query(event)
 	if type(params) ~= "table" then return; end
 	event.session.auth_token = params.token;
 	event.session.jitsi_web_query_room = params.room;
+	-- Prosody keeps the request for as long as the connection: not the token in it.
+	local request = event.request;
+	request.url.query = nil;
+	request.path = request.url.path;
 end
 
 module:hook_global("websocket-session", read_query);

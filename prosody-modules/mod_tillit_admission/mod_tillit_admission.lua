@@ -1,11 +1,17 @@
 -- The door of the room: a join token opens it once, for one room, on this shard, and the time inside ends.
 -- Load on the main MUC component, and on the vhost of the users as well where Jitsi's token module does the login.
 
+local async = require "util.async";
+local http = require "net.http";
+local destroy_session = require "core.sessionmanager".destroy_session;
+local json_encode = require "util.json".encode;
 local st = require "util.stanza";
+local timer = require "util.timer";
 local jid_node = require "util.jid".node;
 local jid_resource = require "util.jid".resource;
 local now = require "util.time".now;
 local spent_ids = module:require "tillit/spent";
+local strict_json = module:require "tillit/strict_json";
 local tokens = module:require "tillit/tokens";
 local xmpp_session = module:require "tillit/xmpp_session";
 
@@ -25,6 +31,9 @@ if module:get_host_type() == "local" then
 	return;
 end
 
+local ask_url = module:get_option_string("tillit_admission_url");
+local ask_target = ask_url and (ask_url:match("^https?://[^/]+(/.*)$") or "/");
+local ask_timeout = 3;  -- seconds
 local max_token_age = 150;  -- seconds: lifetime and skew; a token older than this is refused for its age
 -- room JID -> nick -> { session =, grant = }. The grant beside the session: Prosody empties a session that is gone.
 local present = {};
@@ -84,6 +93,46 @@ local function admit(grant)
 	return true;
 end
 
+-- Send the sidecar a question and wait. Returns status and text, or nil where no answer came in time.
+local function post(body)
+	local wait, done = async.waiter();
+	local over, status, answer = false, nil, nil;
+	local function finish(text, code)
+		if over then return; end
+		over, status, answer = true, code, text;
+		done();
+	end
+	http.request(ask_url, {
+		method = "POST", body = body, headers = {
+			Authorization = "Bearer " .. state.sign_request({ method = "POST", target = ask_target, body = body }),
+			["Content-Type"] = "application/json",
+		},
+	}, finish);
+	timer.add_task(ask_timeout, function() finish(nil, nil); end);
+	wait();
+	return status, answer;
+end
+
+-- A token is up to two minutes old: ask the sidecar whether its bearer is still admitted, and what they may do by now.
+local function ask(grant)
+	if not ask_url then return true; end
+	if not state.sign_request or not async.ready() then return nil, "service-unavailable", "sidecar-unreachable"; end
+	local status, text = post(json_encode({ room = grant.room, participant = grant.id, jti = grant.jti }));
+	local said = status == 200 and strict_json.decode_object(text or "");
+	if not said then
+		module:log("warn", "nobody is let in: the sidecar does not say who is admitted (%s)", status or "no answer");
+		return nil, "service-unavailable", "sidecar-unreachable";
+	end
+	if said.admitted ~= true then return nil, "not-allowed", "not-admitted"; end
+	local permissions = tokens.read_permissions(said.permissions);
+	if not permissions or not tokens.is_moment(said.session_until) then
+		return nil, "service-unavailable", "sidecar-unreachable";
+	end
+	if said.session_until <= now() then return nil, "not-allowed", "session-over"; end
+	grant.permissions, grant.session_until = permissions, said.session_until;
+	return true;
+end
+
 -- What a client says about its region, or a password it would get by with, is not asked.
 local function stamp(stanza, grant)
 	stanza:maptags(function(child)
@@ -99,15 +148,28 @@ end
 -- 50: after Jitsi's token_verification (99), before its join queue (8), Prosody's own checks and the lobby (-4).
 module:hook("muc-occupant-pre-join", function(event)
 	local session, room = event.origin, event.room;
-	if xmpp_session.is_trusted(event.stanza.attr.from) then return; end
 	local grant = xmpp_session.grant_of(session);
-	if not grant then return xmpp_session.refuse(event, "not-authorized", "no-token"); end
+	if not grant then  -- whoever came with a token is gated, whatever the account
+		if xmpp_session.is_trusted(event.stanza.attr.from) then return; end
+		return xmpp_session.refuse(event, "not-authorized", "no-token");
+	end
 	local condition, rule = why_not(session, grant, room);
 	if condition then return xmpp_session.refuse(event, condition, rule); end
 	if not jid_resource(event.occupant.nick):find("^[A-Za-z0-9][A-Za-z0-9_]*$") then
 		return xmpp_session.refuse(event, "not-acceptable", "nick-form");
 	end
 	if room:get_occupant_by_nick(event.occupant.nick) then return; end  -- taken: Prosody says so, the token stays good
+	if not grant.admitted then
+		local admitted, why, which = ask(grant);
+		if not admitted then return xmpp_session.refuse(event, why, which); end
+		-- While we waited, the connection, the room or the token may have come to an end.
+		if session.type ~= "c2s" then return true; end
+		condition, rule = why_not(session, grant, room);
+		if condition then return xmpp_session.refuse(event, condition, rule); end
+		if module:depends("muc").get_room_from_jid(room.jid) ~= room then
+			return xmpp_session.refuse(event, "not-allowed", "room-not-open");
+		end
+	end
 	local ok, err = admit(grant);
 	if not ok then return xmpp_session.refuse(event, "service-unavailable", err); end
 	stamp(event.stanza, grant);
@@ -120,8 +182,8 @@ module:hook("muc-room-pre-create", function(event)
 end, 60);
 
 module:hook("muc-occupant-pre-change", function(event)
-	if xmpp_session.is_trusted(event.stanza.attr.from) then return; end
 	local grant = xmpp_session.grant_of(event.origin);
+	if not grant and xmpp_session.is_trusted(event.stanza.attr.from) then return; end
 	if not grant or grant.left then return xmpp_session.refuse(event, "not-authorized", "no-token"); end
 	stamp(event.stanza, grant);
 end, 50);
@@ -130,7 +192,7 @@ end, 50);
 -- The role only: an affiliation set here would be announced to everybody, with the account's address.
 module:hook("muc-occupant-pre-join", function(event)
 	local grant = xmpp_session.grant_of(event.origin);
-	if not grant or xmpp_session.is_trusted(event.stanza.attr.from) then return; end
+	if not grant then return; end
 	event.occupant.role = grant.moderator and "moderator" or "participant";
 end, -3.7);
 
@@ -141,6 +203,8 @@ local function expel(room, entry, reason)
 	local occupant_jid = room.jid .. "/" .. grant.nick;
 	if room:get_occupant_by_nick(occupant_jid) then room:set_role(true, occupant_jid, nil, reason); end
 	if session.close then session:close({ condition = "policy-violation", text = reason }); end
+	-- A stream asleep (XEP-0198) has no connection to close: forget it, so that nobody wakes it.
+	if session.hibernating and not session.destroyed then destroy_session(session, reason); end
 end
 
 -- Each session's end is looked at when it is due: session_until may have moved meanwhile.
@@ -158,7 +222,7 @@ end
 module:hook("muc-occupant-joined", function(event)
 	local session, room = event.origin, event.room;
 	local grant = xmpp_session.grant_of(session);
-	if not grant or xmpp_session.is_trusted(event.stanza.attr.from) then return; end
+	if not grant then return; end
 	grant.nick = jid_resource(event.nick);
 	local here = present[room.jid] or {};
 	present[room.jid] = here;

@@ -5,13 +5,17 @@
 --   DELETE rooms/<room>/participants/<id>?reason=        expel                                             204
 --   DELETE rooms/<room>?reason=                          end                                               204
 --   POST   rooms/<room>/announcements                    {"text": ..}                                      204
+--   POST   rooms/<room>/participants/<id>/mute           {"kind": "audio", "video" or "share"}             204
 --   GET    rooms/<room>                                  {"participants": [..]}                            200
+-- and one of its own:
+--   GET    health                                        {"join_keys": .., "events": ..}                   200
 
 local json_encode = require "util.json".encode;
 local st = require "util.stanza";
 local array = require "util.array";
 local datetime = require "util.datetime";
 local formdecode = require "util.http".formdecode;
+local new_id = require "util.id".short;
 local now = require "util.time".now;
 local control_tokens = module:require "tillit/control_tokens";
 local jws = module:require "tillit/jws";
@@ -117,6 +121,47 @@ local function set_permissions(event, room_name, participant)
 	return ok(event);
 end
 
+local mute_namespaces = {
+	audio = "http://jitsi.org/jitmeet/audio", video = "http://jitsi.org/jitmeet/video",
+	share = "http://jitsi.org/jitmeet/desktop",
+};
+
+-- Jicofo mutes for a moderator in the room and for nobody else. It passes the same gate as their own browser's request.
+local function moderator_of(people)
+	for _, entry in pairs(people) do
+		local grant = entry.grant;
+		local may = not grant.left and grant.session_until > now() and grant.permissions.mute_others;
+		if may and grant.moderator and entry.session.full_jid then return entry; end
+	end
+end
+
+local function mute(event, room_name, participant)
+	local said = strict_json.decode_object(event.request.body or "");
+	local namespace = said and mute_namespaces[said.kind];
+	if not namespace or next(said, next(said)) ~= nil then return problem(event, 400, "invalid-input"); end
+	local room, people = state.roster(room_name);
+	local entry = people[participant];
+	if not entry then return problem(event, 404, "not-found"); end
+	local moderator = moderator_of(people);
+	if not moderator then return problem(event, 409, "no-moderator"); end
+	local iq = st.iq({
+		type = "set", from = moderator.session.full_jid, to = room.jid .. "/focus", id = "tillit-" .. new_id(),
+	}):tag("mute", { xmlns = namespace, jid = room.jid .. "/" .. entry.grant.nick }):text("true");
+	prosody.core_post_stanza(moderator.session, iq, true);
+	-- The JVB cannot mute a share, and the client only may: so its sources are taken back from the conference.
+	if said.kind == "share" and state.end_share then state.end_share(room, entry.session); end
+	return ok(event);
+end
+
+-- What the sidecar's readiness shows: can people get in, and does what happened get out.
+local function health(event)
+	local join_keys = module:shared("/*/tillit/keys_join");
+	return ok(event, {
+		join_keys = join_keys.is_fresh ~= nil and join_keys:is_fresh();
+		events = state.are_events_taken ~= nil and state.are_events_taken();
+	});
+end
+
 local function announce(event, room_name)
 	local said = strict_json.decode_object(event.request.body or "");
 	local text = said and said.text;
@@ -150,7 +195,9 @@ local commands = {
 	{ "DELETE", "^rooms/([^/]+)/participants/([^/]+)$", expel },
 	{ "DELETE", "^rooms/([^/]+)$", end_room },
 	{ "POST", "^rooms/([^/]+)/announcements$", announce },
+	{ "POST", "^rooms/([^/]+)/participants/([^/]+)/mute$", mute },
 	{ "GET", "^rooms/([^/]+)$", roster },
+	{ "GET", "^health$", health },
 };
 
 local function handle(event, path)

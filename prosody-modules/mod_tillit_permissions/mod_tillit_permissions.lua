@@ -22,18 +22,26 @@ local known_attributes = { to = true, from = true, type = true, id = true, ["xml
 local nothing = {};
 
 local function here_of(session, grant)
-	return {
-		host = module.host, muc = muc, lobby = lobby, focus = focus, breakout = breakout, services = services,
-		room = grant.room, self = session.full_jid, nick = grant.nick,
-	};
+	local here = grant.here;
+	if not here or here.self ~= session.full_jid then
+		here = {
+			host = module.host, muc = muc, lobby = lobby, focus = focus, breakout = breakout, services = services,
+			room = grant.room, self = session.full_jid,
+		};
+		grant.here = here;
+	end
+	here.nick = grant.nick;
+	return here;
 end
 
 local function guard(event)
 	local session, stanza = event.origin, event.stanza;
 	if session.type ~= "c2s" then return; end  -- our own components and modules speak through here too
-	if xmpp_session.is_trusted(session.full_jid) then return; end
 	local grant = xmpp_session.grant_of(session);
-	if not grant then return xmpp_session.refuse(event, "not-authorized", "no-token"); end
+	if not grant then  -- whoever came with a token is gated, whatever the account
+		if xmpp_session.is_trusted(session.full_jid) then return; end
+		return xmpp_session.refuse(event, "not-authorized", "no-token");
+	end
 	for name in pairs(stanza.attr) do
 		if not known_attributes[name] then stanza.attr[name] = nil; end
 	end
@@ -51,7 +59,10 @@ local function guard(event)
 		return xmpp_session.refuse(event, "service-unavailable", "events-unwritable");
 	end
 	if stanza.name == "presence" then
-		for _, dropped in ipairs(presence_rules.rewrite(stanza, grant, may)) do
+		local left_out = presence_rules.rewrite(stanza, grant, may);
+		-- When a connection is lost, Prosody says goodbye in the person's name, with a status: nobody overstepped.
+		if stanza.attr.type == "unavailable" then left_out = nothing; end
+		for _, dropped in ipairs(left_out) do
 			module:log("info", "left out of a presence: rule=%s", dropped[2]);
 			xmpp_session.record("message.dropped", grant.room, grant.id, { type = "presence", rule = dropped[2] });
 		end

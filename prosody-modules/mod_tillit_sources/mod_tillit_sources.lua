@@ -25,8 +25,7 @@ end
 -- Return the grant of whoever needs one, or nothing for our own.
 local function subject(event)
 	local session = event.origin;
-	if session.type ~= "c2s" or xmpp_session.is_trusted(session.full_jid) then return nil; end
-	return xmpp_session.grant_of(session);
+	return session.type == "c2s" and xmpp_session.grant_of(session) or nil;
 end
 
 local function check_presence(event)
@@ -85,6 +84,20 @@ function xmpp_session.state.enforce(room, session)
 		presence.attr.from, presence.attr.to = session.full_jid, room.jid .. "/" .. grant.nick;
 		prosody.core_post_stanza(session, presence, true);
 	end
+end
+
+-- End somebody's share without taking the right away: they may begin another.
+function xmpp_session.state.end_share(room, session)
+	local grant = session.tillit;
+	if not grant then return; end
+	local kept, without = grant.permissions, {};
+	for name in pairs(kept) do
+		if name ~= "share_window" and name ~= "share_screen" then without[name] = true; end
+	end
+	grant.permissions = without;
+	local done, err = pcall(xmpp_session.state.enforce, room, session);
+	grant.permissions = kept;
+	if not done then error(err); end
 end
 
 -- 400: after mod_tillit_permissions (500) has refused what may not be sent at all.

@@ -22,7 +22,12 @@ end
 local function unb64url(text)
 	if type(text) ~= "string" or text:find("[^A-Za-z0-9_-]") then return nil; end
 	local data = base64.decode(text:gsub("[-_]", { ["-"] = "+", ["_"] = "/" }) .. ("="):rep(-#text % 4));
-	if not data or b64url(data) ~= text then return nil; end
+	if not data then return nil; end
+	-- Four signs are three bytes and nothing else; only a last group that is shorter can be written in several ways.
+	local rest = #text % 4;
+	if rest == 0 then return #data == #text // 4 * 3 and data or nil; end
+	local bytes = rest - 1;
+	if rest == 1 or #data ~= #text // 4 * 3 + bytes or b64url(data:sub(-bytes)) ~= text:sub(-rest) then return nil; end
 	return data;
 end
 
@@ -130,10 +135,25 @@ local function is_signed(known, signing_input, signature)
 	return ok and valid == true;
 end
 
+-- The header of every token under one key is the same text: what was read once need not be read again.
+local headers, headers_known = {}, 0;
+local most_headers = 64;
+
+local function read_header(first)
+	local header = headers[first];
+	if header then return header; end
+	local head = unb64url(first);
+	header = head and strict_json.decode_object(head);
+	if not header then return nil; end
+	if headers_known >= most_headers then headers, headers_known = {}, 0; end
+	if #first <= 512 then headers[first], headers_known = header, headers_known + 1; end
+	return header;
+end
+
 -- Return the kid a token names, only to know whether our keys are stale; nil when it names none.
 local function unverified_kid(token)
 	if type(token) ~= "string" or #token > max_token_bytes then return nil; end
-	local header = strict_json.decode_object(unb64url(token:match("^([^.]*)%.") or "") or "");
+	local header = read_header(token:match("^([^.]*)%.") or "");
 	return header and is_kid(header.kid) and header.kid or nil;
 end
 
@@ -143,8 +163,8 @@ local function verify_compact(token, keys, algorithm, expected_type)
 	assert(algorithm == "ES256" or algorithm == "RS256", "an algorithm we verify");
 	if type(token) ~= "string" or #token > max_token_bytes then return nil, "token-malformed"; end
 	local first, second, third = token:match("^([^.]*)%.([^.]*)%.([^.]*)$");
-	local head, payload, signature = unb64url(first), unb64url(second), unb64url(third);
-	local header = head and payload and signature and strict_json.decode_object(head);
+	local payload, signature = unb64url(second), unb64url(third);
+	local header = first and payload and signature and read_header(first);
 	if not header then return nil, "token-malformed"; end
 	-- A closed list: jku, jwk, x5u, x5c would bring the token's own key; crit and b64 change the reading.
 	for name in pairs(header) do

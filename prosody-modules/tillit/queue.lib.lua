@@ -50,16 +50,18 @@ function methods:put(line)
 		self._file = nil;
 		return nil;
 	end
+	if self._broken then self._whole_from = self._size + 1; end
 	self._broken = false;
 	self._size = self._size + #line + 1;
 	return true;
 end
 
--- Return up to `most` lines from the front and a mark for `done`. Unfinished lines are passed over.
+-- Return up to `most` lines from the front, a mark for `done`, and whether one may have been cut short: what this
+-- process wrote without a failure was not. Unfinished lines are passed over.
 function methods:peek(most)
 	local lines, mark = {}, self._done;
 	local file = io.open(self._path, "r");
-	if not file then return lines, mark; end
+	if not file then return lines, mark, true; end
 	file:seek("set", mark);
 	for line in file:lines("L") do
 		if #lines >= most or line:sub(-1) ~= "\n" then break; end
@@ -67,7 +69,7 @@ function methods:peek(most)
 		if line ~= "\n" then lines[#lines + 1] = line:sub(1, -2); end
 	end
 	file:close();
-	return lines, mark;
+	return lines, mark, self._done < self._whole_from;
 end
 
 -- The lines up to this mark were delivered. A crash before this is written delivers them once more.
@@ -78,7 +80,7 @@ function methods:done(mark)
 		self._file:close();
 		local empty = io.open(self._path, "w");
 		if empty then empty:close(); end
-		self._done = 0;
+		self._done, self._whole_from = 0, 0;
 		if not open_end(self) then self._broken = true; end
 	end
 	return write_done(self, self._done);
@@ -92,13 +94,14 @@ function methods:close()
 end
 
 local function open(path)
-	local self = setmetatable({ _path = path, _size = 0, _done = 0 }, { __index = methods });
+	local self = setmetatable({ _path = path, _size = 0, _done = 0, _whole_from = 0 }, { __index = methods });
 	if not open_end(self) then
 		self._broken = true;
 		return self;
 	end
 	local done = math.tointeger((read_all(path .. ".done") or ""):match("^(%d+)\n")) or 0;
 	self._done = done <= self._size and done or 0;
+	self._whole_from = self._size;
 	if self._size > 0 then
 		local file = io.open(path, "r");
 		file:seek("end", -1);

@@ -84,6 +84,24 @@ local function copy_source(source)
 	return copy;
 end
 
+-- Keep of an <ssrc-group> what it groups.
+local function copy_group(group)
+	local copy = st.stanza("ssrc-group", { xmlns = xmlns_ssma, semantics = group.attr.semantics });
+	for member in group:childtags("source") do copy:tag("source", { ssrc = member.attr.ssrc }):up(); end
+	return copy;
+end
+
+local offers = { source = true, ["ssrc-group"] = true, ["json-message"] = true };
+
+-- Say whether an element we do not read has sources in it: a reader that looks for them anywhere would take them.
+local function carries_sources(element)
+	if offers[element.name] then return true; end
+	for _, child in ipairs(element.tags) do
+		if carries_sources(child) then return true; end
+	end
+	return false;
+end
+
 local function check_description(description, endpoint, may, known, found)
 	local media = description.attr.media;
 	local function cut(rule)
@@ -109,7 +127,7 @@ local function check_description(description, endpoint, may, known, found)
 			table.insert(known[name].elements, copy);
 			return copy;
 		end
-		if child.name == "json-message" then return cut("unknown-source"); end
+		if child.name ~= "ssrc-group" and carries_sources(child) then return cut("unknown-source"); end
 		return child;
 	end);
 	description:maptags(function(child)
@@ -119,8 +137,10 @@ local function check_description(description, endpoint, may, known, found)
 			owner = passed[member.attr.ssrc];
 			if not owner then return nil; end  -- cut with the source it groups
 		end
-		if owner then table.insert(owner.elements, child); end
-		return child;
+		if not owner then return nil; end
+		local copy = copy_group(child);
+		table.insert(owner.elements, copy);
+		return copy;
 	end);
 end
 
@@ -134,12 +154,10 @@ local function check_jingle(jingle, endpoint, may, known)
 		return nil;
 	end
 	jingle:maptags(function(content)
-		if content.name == "json-message" then return cut(); end
-		if content.name ~= "content" then return content; end
+		if content.name ~= "content" then return not carries_sources(content) and content or cut(); end
 		if content.attr.xmlns ~= xmlns_jingle then return cut(); end
 		return content:maptags(function(child)
-			if child.name == "source" or child.name == "ssrc-group" or child.name == "json-message" then return cut(); end
-			if child.name ~= "description" then return child; end
+			if child.name ~= "description" then return not carries_sources(child) and child or cut(); end
 			local media = child.attr.media;
 			if child.attr.xmlns ~= xmlns_rtp or media ~= "audio" and media ~= "video" then return cut(); end
 			check_description(child, endpoint, may, known, found);

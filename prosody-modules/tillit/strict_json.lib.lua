@@ -9,10 +9,19 @@ local literals = { ["true"] = true, ["false"] = false, ["null"] = null };
 
 local function fail() error({ strict_json = true }); end
 
-local function skip(text, at) return text:match("^[ \t\n\r]*()", at); end
+local byte, match, sub = string.byte, string.match, string.sub;
+local quote, backslash, comma, colon = 0x22, 0x5c, 0x2c, 0x3a;
+local open_object, close_object, open_array, close_array = 0x7b, 0x7d, 0x5b, 0x5d;
+
+-- Tokens are read at every login: most of the time there is no white space to pass, and one look says so.
+local function skip(text, at)
+	local sign = byte(text, at);
+	if sign and sign > 0x20 then return at; end
+	return match(text, "^[ \t\n\r]*()", at);
+end
 
 local function read_escape(text, at)
-	local sign = text:sub(at, at);
+	local sign = sub(text, at, at);
 	if escapes[sign] then return escapes[sign], at + 1; end
 	local hex = text:match("^u(%x%x%x%x)", at) or fail();
 	local code = tonumber(hex, 16);
@@ -23,16 +32,18 @@ local function read_escape(text, at)
 end
 
 local function read_string(text, at)
+	local whole, behind = match(text, '^([^%c"\\\127]*)"()', at);
+	if whole then return whole, behind; end
 	local parts = {};
 	while true do
-		local plain, after = text:match('^([^%c"\\\127]*)()', at);
+		local plain, after = match(text, '^([^%c"\\\127]*)()', at);
 		parts[#parts + 1] = plain;
-		local sign = text:sub(after, after);
-		if sign == '"' then return table.concat(parts), after + 1; end
-		if sign == "\\" then
+		local sign = byte(text, after);
+		if sign == quote then return table.concat(parts), after + 1; end
+		if sign == backslash then
 			parts[#parts + 1], at = read_escape(text, after + 1);
-		elseif sign == "\127" then  -- a control sign to Lua, a letter to JSON
-			parts[#parts + 1], at = sign, after + 1;
+		elseif sign == 0x7f then  -- a control sign to Lua, a letter to JSON
+			parts[#parts + 1], at = "\127", after + 1;
 		else
 			fail();
 		end
@@ -42,22 +53,27 @@ end
 local read_value;
 
 local function read_object(text, at, depth)
-	local found, given = {}, {};
+	local found = {};
 	at = skip(text, at);
-	if text:sub(at, at) == "}" then return found, at + 1; end
+	if byte(text, at) == close_object then return found, at + 1; end
 	while true do
-		if text:sub(at, at) ~= '"' then fail(); end
-		local name;
-		name, at = read_string(text, at + 1);
-		if given[name] then fail(); end
-		given[name] = true;
-		at = skip(text, at);
-		if text:sub(at, at) ~= ":" then fail(); end
-		found[name], at = read_value(text, at + 1, depth);
-		at = skip(text, at);
-		local sign = text:sub(at, at);
-		if sign == "}" then return found, at + 1; end
-		if sign ~= "," then fail(); end
+		local name, after = match(text, '^"([^%c"\\\127]*)":()', at);  -- as nearly every name is written
+		if not name then
+			if byte(text, at) ~= quote then fail(); end
+			name, after = read_string(text, at + 1);
+			after = skip(text, after);
+			if byte(text, after) ~= colon then fail(); end
+			after = after + 1;
+		end
+		if found[name] ~= nil then fail(); end  -- given twice; null is a value here, never nil
+		found[name], at = read_value(text, after, depth);
+		local sign = byte(text, at);
+		if sign ~= comma and sign ~= close_object then
+			at = skip(text, at);
+			sign = byte(text, at);
+		end
+		if sign == close_object then return found, at + 1; end
+		if sign ~= comma then fail(); end
 		at = skip(text, at + 1);
 	end
 end
@@ -68,13 +84,13 @@ local array_mt = { __name = "tillit.array" };
 local function read_array(text, at, depth)
 	local found = setmetatable({}, array_mt);
 	at = skip(text, at);
-	if text:sub(at, at) == "]" then return found, at + 1; end
+	if byte(text, at) == close_array then return found, at + 1; end
 	while true do
 		found[#found + 1], at = read_value(text, at, depth);
 		at = skip(text, at);
-		local sign = text:sub(at, at);
-		if sign == "]" then return found, at + 1; end
-		if sign ~= "," then fail(); end
+		local sign = byte(text, at);
+		if sign == close_array then return found, at + 1; end
+		if sign ~= comma then fail(); end
 		at = at + 1;
 	end
 end
@@ -82,17 +98,17 @@ end
 function read_value(text, at, depth)
 	if depth > max_depth then fail(); end
 	at = skip(text, at);
-	local sign = text:sub(at, at);
-	if sign == "{" then return read_object(text, at + 1, depth + 1); end
-	if sign == "[" then return read_array(text, at + 1, depth + 1); end
-	if sign == '"' then return read_string(text, at + 1); end
-	local word = text:match("^%l+", at);
+	local sign = byte(text, at);
+	if sign == quote then return read_string(text, at + 1); end
+	if sign == open_object then return read_object(text, at + 1, depth + 1); end
+	if sign == open_array then return read_array(text, at + 1, depth + 1); end
+	local word = match(text, "^%l+", at);
 	if word then
 		if literals[word] == nil then fail(); end
 		return literals[word], at + #word;
 	end
-	local number, after = text:match("^(%-?%d+)()", at);
-	if not number or number:match("^%-?0%d") or text:match("^[.eE]", after) then fail(); end
+	local number, after = match(text, "^(%-?%d+)()", at);
+	if not number or match(number, "^%-?0%d") or match(text, "^[.eE]", after) then fail(); end
 	local whole = math.tointeger(number);
 	if not whole then fail(); end  -- beyond 64 bits: no number of ours
 	return whole, after;
