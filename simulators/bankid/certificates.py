@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -50,10 +51,15 @@ class Identity:
     @classmethod
     def read(cls, directory: Path, name: str) -> "Identity":
         certificate = x509.load_pem_x509_certificate((directory / f"{name}.pem").read_bytes())
-        raw = (directory / f"{name}-key.pem").read_bytes()
-        key = serialization.load_pem_private_key(raw, password=None)
-        assert isinstance(key, rsa.RSAPrivateKey)
-        return cls(certificate, key)
+        return cls(certificate, _read_key((directory / f"{name}-key.pem").read_bytes()))
+
+
+@lru_cache(maxsize=64)
+def _read_key(pem: bytes) -> rsa.RSAPrivateKey:
+    """Return the key; one that many people share, in a measurement of load, is checked once."""
+    key = serialization.load_pem_private_key(pem, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 def issue(

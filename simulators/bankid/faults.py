@@ -71,7 +71,8 @@ class Settings:
     error: a key of ERRORS, answered at endpoint ("any", "auth", "collect", ...) for the next `times` calls
     (None: until reset). delay_seconds: how long an answer is held back, at most. risk: what completions say,
     None leaves it out. device_ip: the phone's address, None means the same as the browser's. old_app: the app
-    does not know returnUrl.
+    does not know returnUrl. everybody_approves: whoever an order names approves as soon as it is asked about, for
+    measurements of load.
     """
 
     error: str | None = None
@@ -83,6 +84,7 @@ class Settings:
     device_ip: str | None = None
     old_app: bool = False
     forge: str | None = None
+    everybody_approves: bool = False
 
 
 @dataclass

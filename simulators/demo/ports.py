@@ -21,6 +21,8 @@ _PARTS = {
     "smtp": "mail",
     "sms": "text messages",
     "mailbox": "the mailboxes",
+    "systems": "the bank's other systems",
+    "tsa": "the time-stamp authority",
     "guide": "this guide",
 }
 
@@ -48,6 +50,8 @@ class Ports:
     smtp: int = 8025
     sms: int = 8026
     mailbox: int = 8092
+    systems: int = 8094
+    tsa: int = 8095
     guide: int = 8088
 
     @classmethod

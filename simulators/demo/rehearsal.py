@@ -27,7 +27,7 @@ from simulators.demo.world import BANK_HOST, World
 
 _LOG_LINES = 6
 # What the guide must have ticked in the end; the story shows no window, and no file goes through the guide.
-_TICKED = frozenset({"book", "open", "identify", "admit", "observe", "end"})
+_TICKED = frozenset({"book", "open", "identify", "admit", "observe", "calculate", "show", "sign", "end"})
 
 
 class RehearsalError(Exception):

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, Playwright, expect
 
+from simulators.demo.papers import CLAUSE, NOTE_NAME, promissory_note
 from simulators.demo.portraits import film
 from simulators.demo.world import World
 
@@ -34,6 +35,7 @@ FLAGS = (
 DESKTOP = {"width": 1280, "height": 800}
 HANDHELD = {"width": 390, "height": 844}
 _MEDIA_S = 30.0
+_PANEL_MS = 30_000  # a page of a document is drawn on the server, and the machine may be busy with three browsers
 
 CAST = ("elin", "maja", "samir")
 MAJA = {"mailbox": "maja.granlid", "phone": "maja", "name": "Maja Granlid"}
@@ -88,6 +90,7 @@ class Story:
         self.pictures = pictures
         self.told = told
         self.meeting = ""
+        self.copy: dict[str, Any] = {}  # the message that brought Maja hers
         self._before: dict[str, int] = {}
         browsers = browser if isinstance(browser, Mapping) else dict.fromkeys(CAST, browser)
         self.elin = self.person(browsers["elin"], DESKTOP)
@@ -137,6 +140,10 @@ class Story:
         self.photograph(self.elin, "room-adviser")
         self.photograph(self.maja, "room-customer")
         self.write_in_the_chat("Räntan är rörlig och bestäms var tredje månad.")
+        self.calculate()
+        self.show_a_document()
+        self.read_what_matters()
+        self.sign()
         self.try_to_share_the_whole_screen()
         self.observer_tries_what_is_not_allowed()
 
@@ -272,6 +279,89 @@ class Story:
         self.photograph(self.elin, "room-chat")
         self.told("Elin writes in the chat, and Maja reads it")
 
+    def calculate(self) -> None:
+        """Elin works out the loan; Maja sees the same figures on her page."""
+        elin, maja = self.elin.page, self.maja.page
+        self.open_from_menu(elin, "Kalkyl")
+        amount = elin.locator("#calc-amount")
+        amount.fill("2270000")
+        amount.press("Enter")
+        expect(elin.locator("[data-panel=calculation]")).to_contain_text("Kalkyl 1 av Elin", timeout=_PANEL_MS)
+        self.open_from_menu(maja, "Kalkyl")
+        expect(maja.locator("[data-panel=calculation]")).to_contain_text("Kalkyl 1 av Elin", timeout=_PANEL_MS)
+        self.photograph(self.elin, "room-figures")
+        self.photograph(self.maja, "room-figures-maja")
+        self.told("Elin works out the loan, and Maja sees the same figures")
+
+    def show_a_document(self) -> None:
+        """Elin brings the note, marks what matters and shows it; Maja's page follows hers."""
+        elin, maja = self._documents(self.elin), self._documents(self.maja)
+        note: FilePayload = {"name": NOTE_NAME, "mimeType": "application/pdf", "buffer": promissory_note()}
+        elin.locator("input[type=file]").last.set_input_files(files=[note])
+        self._sees(elin, 1)
+        elin.get_by_text("Mer om dokumentet").click()
+        elin.get_by_text("Märk en viktig punkt").click()
+        elin.get_by_label("Punktens namn").fill(CLAUSE[0])
+        elin.get_by_label("Ord där punkten börjar").fill(CLAUSE[1])
+        elin.get_by_role("button", name="Märk", exact=True).click()
+        elin.get_by_text("Mer om dokumentet").click()
+        elin.get_by_role("button", name="Visa för alla").click()
+        self._sees(maja, 1)
+        elin.get_by_role("button", name="Nästa").click()
+        self._sees(maja, 2)
+        self.photograph(self.elin, "room-document")
+        self.photograph(self.maja, "room-document-maja")
+        self.told("Elin shows the promissory note, and Maja's page follows page by page")
+
+    def read_what_matters(self) -> None:
+        """Maja has the marked clause in view for long enough, and leafs through to the end."""
+        maja = self._documents(self.maja)
+        expect(maja.locator(".dr-marks li").first).to_have_attribute("data-state", "seen", timeout=_PANEL_MS)
+        maja.get_by_role("button", name="Nästa").click()
+        self._sees(maja, 3)
+        self.told("Maja has read the clause that matters, and the last page")
+
+    def sign(self) -> None:
+        """Elin asks for a signature; Maja gives it with BankID, and her copy is sent."""
+        elin, maja = self.elin.page, self.maja.page
+        known = len(self._messages(MAJA["mailbox"]))
+        self.open_from_menu(elin, "Skriv under")
+        panel = elin.locator("[data-panel=signing]")
+        panel.get_by_text("Be om underskrifter").click()
+        panel.get_by_label("Vad det gäller").fill("Skuldebrev för utökat bolån")
+        panel.get_by_role("checkbox", name=re.compile("Elin")).uncheck()
+        panel.get_by_role("button", name="Skicka till parterna").click()
+        hers = maja.locator("[data-panel=signing]")
+        expect(hers).to_be_visible(timeout=_PANEL_MS)
+        self.photograph(self.elin, "room-sign-asked")
+        self.photograph(self.maja, "room-sign-maja")
+        hers.get_by_role("button", name=re.compile("Skriv under: BankID")).click()
+        other = hers.get_by_role("button", name="Visa kod att skanna")  # her BankID is on another telephone
+        expect(other).to_be_visible(timeout=_PANEL_MS)
+        before = {order["order"] for order in self.orders()}
+        other.click()
+        order = self._new_order(before)
+        for act in ("pick", "approve"):
+            said = {"order": order, "person": MAJA["phone"]}
+            requests.post(f"{self.world.phone}/phone/{act}", json=said, timeout=10).raise_for_status()
+        expect(hers.get_by_text(re.compile("^Klart\\. "))).to_be_visible(timeout=2 * _PANEL_MS)
+        expect(panel.get_by_text(re.compile("^Klart\\. "))).to_be_visible(timeout=_PANEL_MS)
+        self.photograph(self.maja, "room-signed-maja")
+        self.copy = self._messages(MAJA["mailbox"], more_than=known, wait_s=60)[0]
+        self.told("Maja signs the note with BankID; it is sealed, and her copy is sent")
+
+    def _documents(self, person: Person) -> Locator:
+        """Open the documents' panel, where it is not open, and return what the document room draws in it."""
+        panel = person.page.locator("[data-panel=documents]")
+        if not panel.is_visible():
+            person.page.locator("[data-button=documents]").click()
+        expect(panel).to_be_visible()
+        return panel.locator("[data-plugin=document_room]")
+
+    def _sees(self, panel: Locator, page: int) -> None:
+        expect(panel.locator(".dr-count")).to_have_text(f"Sida {page} av 3", timeout=_PANEL_MS)
+        expect(panel.locator(".dr-image")).to_be_visible(timeout=_PANEL_MS)
+
     def try_to_share_the_whole_screen(self) -> None:
         """Ask the server for what a page that was tampered with would ask: a whole screen. It says no."""
         answer = self.post(self.elin, "share", {"action": "start", "surface": "monitor"})
@@ -296,6 +386,11 @@ class Story:
             answer = self.post(self.samir, act, body)
             assert answer["status"] == 403, (act, answer)
             assert answer["body"].get("rule"), (act, answer)
+        for path in ("document_room/state", "calculation/calculations"):
+            answer = self._fetch(self.samir, path)
+            assert answer["status"] == 403, (path, answer)
+        assert self._fetch(self.samir, "pades_signing/signings")["body"]["signings"] == []
+        assert self.samir.page.locator("[data-plugin]").count() == 0
         self.told(f"Samir's browser tries {len(tries)} acts an observer may not do; the server refuses each")
 
     def finish(self) -> None:
@@ -338,6 +433,17 @@ class Story:
                 return {status: answer.status, body: await answer.json().catch(() => ({}))};
             }""",
             [f"/v/{self.place_of(person)}/room/{act}", body],
+        )
+        return found
+
+    def _fetch(self, person: Person, path: str) -> dict[str, Any]:
+        """Ask a plugin's route from this person's own browser."""
+        found: dict[str, Any] = person.page.evaluate(
+            """async (url) => {
+                const answer = await fetch(url, {headers: {Accept: "application/json"}});
+                return {status: answer.status, body: await answer.json().catch(() => ({}))};
+            }""",
+            f"/v/{self.place_of(person)}/x/{path}",
         )
         return found
 

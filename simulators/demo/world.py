@@ -192,6 +192,19 @@ class World:
                 f"http://127.0.0.1:{p.mailbox}/healthz",
                 writes=self.folder / "post" / "settings.toml",
             ),
+            Process(
+                "systems",
+                "the bank's other systems",
+                python("-m", "simulators.receiver", "--dir", f"{at}/systems", "--port", str(p.systems)),
+                f"http://127.0.0.1:{p.systems}/healthz",
+                writes=self.folder / "systems" / "settings.toml",
+            ),
+            Process(
+                "tsa",
+                "time-stamp authority",
+                python("-m", "simulators.tsa", "--dir", f"{at}/tsa", "--port", str(p.tsa)),
+                f"http://127.0.0.1:{p.tsa}/healthz",
+            ),
         ]
 
     def product(self) -> list[Process]:
@@ -273,7 +286,10 @@ interval = "1s"
 provider = "staff_oidc"
 
 [plugins]
-enabled = ["otp_link", "bankid", "staff_oidc", "notify_smtp", "notify_sms", "notify_inbox"]
+enabled = [
+  "otp_link", "bankid", "staff_oidc", "notify_smtp", "notify_sms", "notify_inbox",
+  "document_room", "pades_signing", "forms", "calculation",
+]
 approvals = "{ROOT}/plugins/approvals.toml"
 
 [plugins.otp_link]
@@ -296,7 +312,17 @@ signature_root_file = "{at}/signature-root.pem"
 policy_oids = ["1.2.3.4.5", "1.2.3.4.10", "1.2.3.4.25"]
 app_link = "{self.phone}/"
 """
-        return "\n".join([bankid, *((self.folder / n / "settings.toml").read_text() for n in ("identity", "post"))])
+        tsa = self.folder / "tsa"
+        signing = f"""[plugins.pades_signing]
+seal_certificate = "{tsa}/seal.pem"
+seal_key = "{tsa}/seal-key.pem"
+roots = "{tsa}/roots.pem"
+tsa_url = "http://127.0.0.1:{p.tsa}/"
+crls = ["http://127.0.0.1:{p.tsa}/crl/seal.crl", "http://127.0.0.1:{p.tsa}/crl/tsa.crl"]
+"""
+        forms = '[plugins.forms]\npublished = ["gala_order"]\n'
+        left = ((self.folder / name / "settings.toml").read_text() for name in ("identity", "post", "systems"))
+        return "\n".join([bankid, signing, forms, *left])
 
 
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -17,7 +17,7 @@ from typing import Any
 from sidecar.domain.clock import from_text, to_text
 from simulators.demo.guide.bank import Bank, BankError, Checked
 
-STEPS = ("book", "open", "identify", "admit", "observe", "share", "end", "check")
+STEPS = ("book", "open", "identify", "admit", "observe", "share", "calculate", "show", "sign", "end", "check")
 TRIES = ("wrong_person", "weak_check", "whole_screen", "changed_byte")
 _STORY_TYPE = "mortgage"
 _OVER = "ended"
@@ -64,6 +64,9 @@ def steps_done(meeting: Mapping[str, Any], events: Sequence[Event]) -> set[str]:
         "admit": happened("participant.admitted", "customer"),
         "observe": happened("participant.joined", "observer"),
         "share": happened("share.started", "adviser"),
+        "calculate": happened("calculation.made", "adviser"),
+        "show": happened("document_room.presented", "adviser"),
+        "sign": happened("pades_signing.signed", "customer"),
         "end": meeting["state"] == _OVER,
     }
     return {name for name, is_done in found.items() if is_done}
