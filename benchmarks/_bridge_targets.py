@@ -36,10 +36,10 @@ class OurBridge:
             sections = [("audio", "sendonly"), ("video", "sendonly"), ("audio", "recvonly")]
             sections += [("video", "recvonly")] * 2
             offer = connection.offer(sections, data=True)
-            answer = self._join(f"room{number}", f"p_{number}{name}", offer)
+            answer = self.join(f"room{number}", f"p_{number}{name}", offer)
             connection.connect(read_remote(answer))
 
-    def _join(self, room: str, participant: str, offer: str) -> str:
+    def join(self, room: str, participant: str, offer: str) -> str:
 
         now = clock.utc_now()
         path = f"/v1/rooms/{room}/participants"

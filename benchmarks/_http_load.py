@@ -56,7 +56,7 @@ class _Connection:
         length = int(head[start : head.find(b"\r\n", start) if b"\r\n" in head[start:] else None])
         if len(body) < length:
             return None
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 201")):
             raise BadAnswerError(f"{head.splitlines()[0].decode()} {body[:300].decode(errors='replace')}")
         return body
 
@@ -125,6 +125,63 @@ def drive(
         for each in everyone:
             each.socket.close()
     return seen
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer. took_s: from when the request was due, or sent where nothing says when, to its whole answer."""
+
+    body: bytes
+    took_s: float
+
+
+def exchange(
+    port: int, requests: Sequence[bytes], *, connections: int, per_second: float | None = None
+) -> list[Answered]:
+    """Send each request once, in order, and return the answers in the same order.
+
+    per_second: requests are due at even steps from now; None sends the next as soon as a connection is free.
+    Raises BadAnswerError for an answer that is neither 200 nor 201.
+    """
+    selector = selectors.DefaultSelector()
+    everyone = [_Connection(("127.0.0.1", port)) for _ in range(connections)]
+    for each in everyone:
+        selector.register(each.socket, selectors.EVENT_READ, each)
+    idle = deque(everyone)
+    asked: dict[_Connection, int] = {}
+    answers: list[Answered | None] = [None] * len(requests)
+    began = time.perf_counter()
+    sent = done = 0
+    try:
+        while done < len(requests):
+            now = time.perf_counter()
+            while idle and sent < len(requests):
+                due = now if per_second is None else began + sent / per_second
+                if due > now:
+                    break
+                connection = idle.popleft()
+                connection.send(requests[sent], due)
+                asked[connection] = sent
+                sent += 1
+            wait = 30.0
+            if per_second is not None and idle and sent < len(requests):
+                wait = max(0.0, began + sent / per_second - now)
+            events = selector.select(wait)
+            if not events and per_second is None:
+                raise BadAnswerError("answers are still missing after 30 s")
+            for key, _ in events:
+                connection = key.data
+                body = connection.read()
+                if body is None:
+                    continue
+                answers[asked.pop(connection)] = Answered(body, time.perf_counter() - connection.due)
+                done += 1
+                idle.append(connection)
+    finally:
+        selector.close()
+        for each in everyone:
+            each.socket.close()
+    return [each for each in answers if each is not None]
 
 
 def answer_of(measured: Measured) -> dict[str, object]:

@@ -1,0 +1,232 @@
+"""A bank for the signing bench: web processes, the BankID stand-in, a seal, and as many customers as wanted."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from benchmarks._seeded_bank import SeededBank, Visit
+from benchmarks.common import started
+from sidecar.bootstrap import Services, build
+from sidecar.domain.identity import Subject
+from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, new_id
+from sidecar.domain.meetings import ParticipantState
+from sidecar.domain.permissions import Capacity
+from sidecar.services.ports import Person
+from sidecar.settings import load_settings
+from simulators.bankid.certificates import CertificateStore, Identity
+from simulators.bankid.persons import Person as BankIdPerson
+from simulators.bankid.remote import RemoteBankId
+from simulators.tsa.certificates import TrustService
+
+HOST = "bench.localhost"
+_POLICY = "1.2.3.4.25"
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A customer in a running meeting of their own, and their browser."""
+
+    meeting: str
+    participant: str
+    visit: Visit
+
+
+@dataclass
+class SigningWorld:
+    port: int
+    api_key: str
+    bankid: RemoteBankId
+    services: Services
+    signers: list[Signer]
+    servers: list[int]
+
+    def worker_round(self) -> int:
+        """Let the worker do one round, in this process."""
+        return self.services.chores.round()
+
+
+@contextmanager
+def signing_world(folder: Path, *, signers: int, workers: int, threads: int) -> Iterator[SigningWorld]:
+    """Run everything for the length of the block."""
+    numbers = [f"19000101{number:04d}" for number in range(1, signers + 1)]
+    with ExitStack() as stack:
+        bankid = _bankid(folder / "bankid", numbers)
+        stack.callback(bankid.stop)
+        TrustService.open(folder / "tsa", bank="Bench")
+        port = _free_port()
+        settings = _write_settings(folder, port=port, workers=workers, threads=threads, bankid=bankid)
+        services = build(load_settings(settings))
+        seated = _seat(SeededBank(settings), services, numbers)
+        key = services.api_keys.create("bench", ["pades_signing.create", "book", "read"])
+        environment = os.environ | {"TILLIT_SETTINGS": str(settings)}
+        log = stack.enter_context((folder / "web.log").open("w"))
+        command = [
+            *(sys.executable, "-m", "gunicorn", "sidecar.web.wsgi:app", "--bind", f"127.0.0.1:{port}"),
+            *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
+            *("--timeout", "60", "--keep-alive", "30", "--no-control-socket", "--log-level", "warning"),
+        ]
+        web = stack.enter_context(started(command, env=environment, stdout=log, stderr=log))
+        _wait(port, web)
+        bankid.phone("faults", reset=True, everybody_approves=True)
+        yield SigningWorld(port, key, bankid, services, seated, [web.pid])
+
+
+def _bankid(directory: Path, numbers: Sequence[str]) -> RemoteBankId:
+    """Start the stand-in with a BankID for each number; they share one key, for a key each takes too long."""
+    people = [BankIdPerson(f"p{at}", "Maja", f"Granlid {at}", number) for at, number in enumerate(numbers)]
+    directory.mkdir(parents=True)
+    store = CertificateStore.open(directory, persons=(), hosts=["127.0.0.1"], display_name="Bench")
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    for person in people:
+        certificate = _person_certificate(store.tree.customer_ca, person, key)
+        target = directory / "private" / f"person-{person.key}"
+        target.with_suffix(".pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (directory / "private" / f"person-{person.key}-key.pem").write_bytes(pem)
+    tables = [
+        f'[[person]]\nkey = "{each.key}"\ngiven_name = "{each.given_name}"\nsurname = "{each.surname}"\n'
+        f'personal_number = "{each.personal_number}"\n'
+        for each in people
+    ]
+    persons = directory / "persons.toml"
+    persons.write_text("\n".join(tables), "utf-8")
+    return RemoteBankId.launch(directory, "--persons", str(persons))
+
+
+def _person_certificate(issuer: Identity, person: BankIdPerson, key: rsa.RSAPrivateKey) -> x509.Certificate:
+    now = datetime.now(UTC)  # noqa: TID251, a bench has no clock of the product
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "SE"),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, person.personal_number),
+            x509.NameAttribute(NameOID.COMMON_NAME, person.name),
+        ]
+    )
+    policies = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(_POLICY), None)])
+    usage = x509.KeyUsage(True, True, False, False, False, False, False, False, False)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+        .add_extension(usage, True)
+        .add_extension(policies, False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), False)
+        .sign(issuer.key, hashes.SHA256())
+    )
+
+
+def _seat(bank: SeededBank, services: Services, numbers: Sequence[str]) -> list[Signer]:
+    """Put each customer into a running meeting of their own: one is held in earnest, the others are its copies."""
+    adviser, customer = bank.admit(bank.meeting())
+    first = services.meetings.get(adviser.meeting)
+    customer = replace(services.meetings.participant(customer.id), state=ParticipantState.IN_ROOM)
+    signers: list[Signer] = []
+    copies = []
+    for number in numbers:
+        person = Person(
+            id=new_id("per"),
+            kind="customer",
+            name="Maja Granlid",
+            verified_name="Maja Granlid",
+            email=f"customer{number}@example.org",
+            subjects=(Subject("se-personnummer", number),),
+        )
+        services.people.put(person)
+        meeting = replace(first, id=MeetingId(new_id("m")), room=type(first.room)(secrets.token_hex(16)), version=0)
+        places = [
+            replace(
+                each, id=ParticipantId(new_id("p")), meeting=meeting.id, version=0, link_digest=secrets.token_hex(32)
+            )
+            for each in (adviser, replace(customer, person=PersonId(person.id)))
+        ]
+        copies.append((meeting, places))
+        signers.append(Signer(meeting.id, places[1].id, bank.visit(places[1])))
+
+    def add(tx: object) -> None:
+        for meeting, places in copies:
+            tx.add_meeting(meeting)  # type: ignore[attr-defined]  # a MeetingTx
+            for place in places:
+                tx.add_participant(place)  # type: ignore[attr-defined]
+
+    services.meetings.write(add)
+    assert Capacity.CUSTOMER in {place.capacity for place in copies[0][1]}
+    return signers
+
+
+def _write_settings(folder: Path, *, port: int, workers: int, threads: int, bankid: RemoteBankId) -> Path:
+    table = bankid.plugin_settings()
+    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
+    path = folder / "tillit.toml"
+    path.write_text(f"""
+[web]
+listen = "127.0.0.1:{port}"
+workers = {workers}
+threads = {threads}
+[[brands]]
+id = "bench"
+name = "Bench"
+url = "http://{HOST}:{port}"
+phone = "08-465 004 12"
+[keys]
+directory = "{folder}/keys"
+[stores]
+region = "eu-north-se"
+allowed_regions = ["eu-north-se"]
+data_dir = "{folder}/data"
+[stores.domiciles]
+SE = "eu-north-se"
+[plugins]
+enabled = ["bankid", "pades_signing", "notify_smtp"]
+approvals = "{Path(__file__).parents[1]}/plugins/approvals.toml"
+[plugins.bankid]
+{lines}
+[plugins.notify_smtp]
+host = "127.0.0.1"
+port = 9
+security = "none"
+sender_address = "bank@example.org"
+[plugins.pades_signing]
+seal_certificate = "{folder}/tsa/seal.pem"
+seal_key = "{folder}/tsa/seal-key.pem"
+roots = "{folder}/tsa/roots.pem"
+""")
+    return path
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def _wait(port: int, web: object) -> None:
+    import time
+
+    for _ in range(600):
+        try:
+            if requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).ok:
+                return
+        except requests.RequestException:
+            pass
+        if web.poll() is not None:  # type: ignore[attr-defined]  # a Popen
+            raise RuntimeError("the web process ended; see web.log")
+        time.sleep(0.05)
+    raise RuntimeError("the web process does not answer")
