@@ -18,6 +18,7 @@ from sidecar.domain.meetings import ChatLine, Identified, Meeting, MeetingState,
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Raise, Segment
 from sidecar.services.ports import Announcement, Errand, MeetingStore, MeetingTx
+from tests.contract.conftest import Places
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MEETING = MeetingId("m_one")
@@ -67,9 +68,9 @@ Open = Callable[[], MeetingStore]
 
 
 @pytest.fixture
-def open_store(tmp_path: Path) -> Open:
+def open_store(places: Places) -> Open:
     """Another store over the same data, as another process has it."""
-    return lambda: SqlMeetingStore(tmp_path / "meetings.sqlite")
+    return lambda: SqlMeetingStore(places("meetings"))
 
 
 @pytest.fixture
@@ -101,6 +102,21 @@ def test_what_is_not_there_is_said_to_be_not_there(store: MeetingStore) -> None:
     with pytest.raises(NotFoundError):
         store.get_errand("e_other")
     assert store.participants(MeetingId("m_other")) == []
+
+
+def test_an_odd_text_finds_nothing_and_breaks_nothing(store: MeetingStore) -> None:
+    for text in ("p_\0maja", "p_maja\0", "p_maja' OR '1'='1", "?", "$1", "%s", "å" * 10_000):
+        with pytest.raises(NotFoundError):
+            store.participant(ParticipantId(text))
+        assert store.find_by_link(text) is None
+    assert store.participant(PLACE) == place()
+
+
+def test_what_people_write_reads_back_sign_by_sign(store: MeetingStore) -> None:
+    words = "null \0, ?, $1, %s, 'quoted', \\, \U0001f600, \u2028, å"
+    store.write(lambda tx: tx.add_chat(ChatLine("c_odd", MEETING, PLACE, NOON, words)))
+
+    assert [line.text for line in store.chat(MEETING)] == [words]
 
 
 def test_a_place_is_found_by_its_link_until_the_link_is_spent_for_good(store: MeetingStore) -> None:
@@ -225,8 +241,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore
+from sidecar.adapters.sql.opening import store_place
 from sidecar.domain.meetings import ChatLine
-store = SqlMeetingStore(Path(sys.argv[1]))
+where = "sqlite" if sys.argv[1].startswith("/") else sys.argv[1]
+store = SqlMeetingStore(store_place(where, key="stores.meetings", file=Path(sys.argv[1])))
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(40):
@@ -235,8 +253,8 @@ for number in range(40):
 """
 
 
-def test_two_processes_write_without_losing_anything(store: MeetingStore, tmp_path: Path) -> None:
-    file = str(tmp_path / "meetings.sqlite")
+def test_two_processes_write_without_losing_anything(store: MeetingStore, places: Places) -> None:
+    file = places.text("meetings")
     writers = [
         subprocess.Popen([sys.executable, "-c", WRITER, file, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         for name in ("web", "worker")
@@ -255,15 +273,16 @@ def test_two_processes_write_without_losing_anything(store: MeetingStore, tmp_pa
     assert len(store.chat(MEETING)) == 80
 
 
-def test_two_processes_that_start_on_an_empty_disk_both_start(tmp_path: Path) -> None:
+def test_two_processes_that_start_on_an_empty_disk_both_start(places: Places) -> None:
     failed: list[Exception] = []
 
     def start() -> None:
         try:
-            SqlMeetingStore(tmp_path / "fresh.sqlite").last_announcement()
+            SqlMeetingStore(places("fresh")).last_announcement()
         except Exception as error:
             failed.append(error)
 
+    places.text("fresh")
     threads = [threading.Thread(target=start) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -273,12 +292,14 @@ def test_two_processes_that_start_on_an_empty_disk_both_start(tmp_path: Path) ->
     assert failed == []
 
 
-def test_a_full_disk_is_told_to_whoever_writes_and_nothing_is_kept(store: MeetingStore, tmp_path: Path) -> None:
+def test_a_full_disk_is_told_to_whoever_writes_and_nothing_is_kept(tmp_path: Path) -> None:
+    store = SqlMeetingStore(tmp_path / "meetings.sqlite")
+    store.write(lambda tx: tx.add_meeting(meeting()))
     line = ChatLine("c_big", MEETING, PLACE, NOON, "x" * 200_000)
 
     def fill(tx: MeetingTx) -> None:
         # The page limit is SQLite's own way to meet a full disk: the same error, in the middle of an effect.
-        connection: sqlite3.Connection = tx._db  # type: ignore[attr-defined]
+        connection: sqlite3.Connection = tx._db
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
         tx.announce(Announcement("chat.sent", MEETING, NOON))
@@ -405,3 +426,22 @@ def test_a_template_is_kept_by_brand_and_language_until_it_is_dropped(store: Mee
     store.write(lambda tx: tx.drop_template(brand="a", language="sv", key="k"))
     assert store.templates("a") == {}
     assert store.templates("b") == {("sv", "k"): "the other bank's"}
+
+
+def test_a_report_is_taken_once_and_forgotten_after_a_month(store: MeetingStore) -> None:
+    store.write(lambda tx: tx.take_report("se:ev_1", now=NOON))
+    assert store.has_report("se:ev_1")
+    assert not store.has_report("fi:ev_1")
+    with pytest.raises(ConflictError):
+        store.write(lambda tx: tx.take_report("se:ev_1", now=NOON))
+
+    def undone(tx: MeetingTx) -> None:
+        tx.take_report("se:ev_2", now=NOON)
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        store.write(undone)
+    assert not store.has_report("se:ev_2"), "what did not happen was not taken in"
+
+    store.write(lambda tx: tx.take_report("se:ev_3", now=NOON + timedelta(days=31)))
+    assert not store.has_report("se:ev_1")

@@ -123,3 +123,18 @@ def test_a_new_folder_is_made_durable_before_the_object_counts(
     assert synced[0] == str(tmp_path)
     assert {str(folder), str(folder / f"{object_id}.bin"), str(folder / f"{object_id}.json")} <= set(synced)
     assert synced[-1] == str(folder)
+
+
+def test_a_dropped_object_is_gone_with_its_key_and_dropping_it_twice_is_no_error(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    object_id, other = put(store), put(store)
+
+    for _ in range(2):
+        store.drop(object_id)
+    store.drop("../../etc/passwd")
+
+    with pytest.raises(NotFoundError):
+        store.get(object_id)
+    assert store.get(other)
+    assert not list(tmp_path.rglob(f"{object_id}*"))

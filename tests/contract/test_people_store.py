@@ -1,9 +1,6 @@
 """The people store: a person is found by number, readable by key alone, and gone when the key is."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +9,7 @@ from sidecar.domain.errors import NotFoundError
 from sidecar.domain.identity import Subject
 from sidecar.domain.ids import PersonId
 from sidecar.services.ports import PeopleStore, Person
+from tests.contract.conftest import Places
 
 NUMBER = Subject("se-personnummer", "199002142389")
 MAJA = Person(
@@ -25,20 +23,20 @@ MAJA = Person(
 )
 
 
-def open_store(folder: Path, *, kek: bytes = bytes(32)) -> SqlPeopleStore:
-    return SqlPeopleStore(folder / "people.sqlite", kek=kek, index_key=b"i" * 32)
+def open_store(places: Places, *, kek: bytes = bytes(32)) -> SqlPeopleStore:
+    return SqlPeopleStore(places("people"), kek=kek, index_key=b"i" * 32)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> PeopleStore:
-    store = open_store(tmp_path)
+def store(places: Places) -> PeopleStore:
+    store = open_store(places)
     store.put(MAJA)
     return store
 
 
-def test_a_person_reads_back_the_same_after_a_restart(store: PeopleStore, tmp_path: Path) -> None:
+def test_a_person_reads_back_the_same_after_a_restart(store: PeopleStore, places: Places) -> None:
     assert store.get(PersonId("per_maja")) == MAJA
-    assert open_store(tmp_path).get(PersonId("per_maja")) == MAJA
+    assert open_store(places).get(PersonId("per_maja")) == MAJA
 
 
 def test_nobody_is_there_who_was_not_put_there(store: PeopleStore) -> None:
@@ -82,17 +80,16 @@ def test_customers_are_found_by_how_their_words_begin(store: PeopleStore) -> Non
 
 
 @pytest.mark.requirement("R125", "R202")
-def test_the_file_holds_nothing_that_names_a_person(store: PeopleStore, tmp_path: Path) -> None:
-    data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+def test_the_file_holds_nothing_that_names_a_person(store: PeopleStore, places: Places) -> None:
+    data = places.bytes_kept("people", "people", "subjects")
 
     for secret in ("Maja", "Granlid", "199002142389", "example.org", "46701740605", "Luleå"):
         assert secret.encode() not in data
 
 
 @pytest.mark.requirement("R202")
-def test_a_person_whose_key_is_destroyed_is_gone_and_does_not_come_back(store: PeopleStore, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as db, db:
-        db.execute("UPDATE people SET wrapped_key=NULL WHERE id='per_maja'")
+def test_a_person_whose_key_is_destroyed_is_gone_and_does_not_come_back(store: PeopleStore, places: Places) -> None:
+    places.run("people", "UPDATE people SET wrapped_key=NULL WHERE id='per_maja'")
 
     assert store.find(PersonId("per_maja")) is None
     assert store.find_by_subject(NUMBER) is None
@@ -103,17 +100,17 @@ def test_a_person_whose_key_is_destroyed_is_gone_and_does_not_come_back(store: P
         store.put(MAJA)
 
 
-def test_two_people_swapped_on_disk_open_as_neither(store: PeopleStore, tmp_path: Path) -> None:
+def test_two_people_swapped_on_disk_open_as_neither(store: PeopleStore, places: Places) -> None:
     """Who can write the file cannot read it, and cannot make one person pass for another either."""
     store.put(replace(MAJA, id="per_ture", name="Ture Almvik", subjects=()))
-    with closing(sqlite3.connect(tmp_path / "people.sqlite")) as db, db:
-        key, sealed = db.execute("SELECT wrapped_key, sealed FROM people WHERE id='per_ture'").fetchone()
-        db.execute("UPDATE people SET wrapped_key=?, sealed=? WHERE id='per_maja'", (key, sealed))
+    for column in ("wrapped_key", "sealed"):
+        of_ture = f"(SELECT {column} FROM people WHERE id='per_ture')"
+        places.run("people", f"UPDATE people SET {column}={of_ture} WHERE id='per_maja'")
 
     with pytest.raises(Exception, match="do not open"):
         store.find(PersonId("per_maja"))
 
 
-def test_another_key_opens_nobody(store: PeopleStore, tmp_path: Path) -> None:
+def test_another_key_opens_nobody(store: PeopleStore, places: Places) -> None:
     with pytest.raises(Exception, match="do not open"):
-        open_store(tmp_path, kek=b"k" * 32).find(PersonId("per_maja"))
+        open_store(places, kek=b"k" * 32).find(PersonId("per_maja"))

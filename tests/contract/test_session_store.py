@@ -1,12 +1,12 @@
 """Web sessions: over when they expire, gone when they are dropped, and never brought back by a late request."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from sidecar.adapters.sql.session_store import SqlSessionStore
 from sidecar.services.ports import SessionStore
+from tests.contract.conftest import Places
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=10)
@@ -15,8 +15,8 @@ BODY = {"csrf": "x", "places": ["p_maja"]}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> SqlSessionStore:
-    store = SqlSessionStore(tmp_path / "sessions.sqlite", key=bytes(32))
+def store(places: Places) -> SqlSessionStore:
+    store = SqlSessionStore(places("sessions"), key=bytes(32))
     store.put(ID, BODY, expires_at=LATER)
     return store
 
@@ -46,15 +46,15 @@ def test_an_update_replaces_what_the_session_holds(store: SessionStore) -> None:
     assert store.get(ID, now=NOON) == {"csrf": "y"}
 
 
-def test_the_file_holds_neither_ids_nor_what_sessions_hold(store: SessionStore, tmp_path: Path) -> None:
-    data = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+def test_the_file_holds_neither_ids_nor_what_sessions_hold(store: SessionStore, places: Places) -> None:
+    data = places.bytes_kept("sessions", "web_sessions")
 
     assert ID.encode() not in data
     assert b"p_maja" not in data
 
 
-def test_after_a_change_of_keys_every_session_is_over(store: SessionStore, tmp_path: Path) -> None:
-    assert SqlSessionStore(tmp_path / "sessions.sqlite", key=b"k" * 32).get(ID, now=NOON) is None
+def test_after_a_change_of_keys_every_session_is_over(store: SessionStore, places: Places) -> None:
+    assert SqlSessionStore(places("sessions"), key=b"k" * 32).get(ID, now=NOON) is None
 
 
 def test_expired_sessions_can_be_swept_away(store: SqlSessionStore) -> None:

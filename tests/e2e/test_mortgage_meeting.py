@@ -12,11 +12,12 @@ import requests
 from playwright.sync_api import sync_playwright
 
 import sidecar.domain.verify_evidence as verifier
+from simulators.demo.papers import promissory_note
 from simulators.demo.processes import python
 from simulators.demo.story import Story, browser_of
 from simulators.demo.world import Ports, World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +81,16 @@ def test_the_evidence_tells_who_was_there_by_pseudonym_and_holds_no_personal_dat
         "participant.joined",
         "media.keys",
         "meeting.ended",
+        "calculation.made",
+        "calculation.shown",
+        "document_room.presented",
+        "document_room.page_viewed",
+        "document_room.clause_seen",
+        "pades_signing.opened",
+        "pades_signing.signed",
+        "pades_signing.sealed",
     ):
-        assert kind in kinds
+        assert kind in kinds, kind
     assert kinds.count("permission.refused") >= 10
     for personal in (
         "Maja",
@@ -95,6 +104,36 @@ def test_the_evidence_tells_who_was_there_by_pseudonym_and_holds_no_personal_dat
         "+4670",
     ):
         assert personal not in text
+
+
+@pytest.mark.requirement("R053", "R120", "R159")
+def test_the_evidence_says_what_was_shown_calculated_and_signed_to_whom_and_in_which_version(
+    held: tuple[Story, Path],
+) -> None:
+    _, evidence = held
+    file = json.loads(evidence.read_text())
+    (signature,) = file["signatures"]
+    (document,) = file["documents"]
+    (figures,) = file["figures"]
+
+    assert document["sha256"] == signature["sha256"]
+    assert signature["signer"] in document["shown_to"]
+    assert signature["signer"] in figures["shown_to"]
+    assert signature["document"] == document["document"]
+    assert signature["pades_level"] in ("B-B", "B-LTA")
+    assert len(signature["container_sha256"]) == 64
+    assert (file["summary"]["documents_shown"], file["summary"]["signatures"]) == (1, 1)
+    used = {each["record"]["data"]["plugin"] for each in file["entries"] if each["record"]["kind"] == "plugin.used"}
+    assert {"document_room", "calculation", "pades_signing", "bankid"} <= used
+
+
+@pytest.mark.requirement("R080", "R159")
+def test_the_customers_copy_is_one_sealed_file(held: tuple[Story, Path]) -> None:
+    story, _ = held
+    (file,) = story.copy["attachments"]
+
+    assert file["media_type"] == "application/pdf"
+    assert file["bytes"] > len(promissory_note())
 
 
 @pytest.mark.requirement("R119", "R201")

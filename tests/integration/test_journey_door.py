@@ -43,6 +43,22 @@ def rule(answer: TestResponse) -> str:
     return str(answer.get_json()["rule"])
 
 
+# Language
+
+
+def test_a_language_chosen_in_the_menu_stays_for_the_pages_that_follow(maja: Browser) -> None:
+    chosen = maja.get("identify?lang=fi")
+
+    assert '<html lang="fi"' in chosen.text
+    assert '<html lang="fi"' in maja.get("identify").text
+
+
+def test_a_language_nobody_speaks_here_changes_nothing(maja: Browser) -> None:
+    maja.get("identify?lang=xx")
+
+    assert '<html lang="sv"' in maja.get("identify").text
+
+
 # Consent
 
 

@@ -72,6 +72,12 @@ def test_every_route_says_who_may_call_it(product: Product) -> None:
         "/evidence",
         "/evidence/verify_evidence.py",
         "/healthz",
+        "/internal/prosody/asap/<digest>.pem",
+        "/internal/prosody/control-keys.json",
+        "/internal/prosody/join-keys.json",
+        "/jitsi/branding.json",
+        "/jitsi/config.js",
+        "/jitsi/interface_config.js",
         "/m/<link>",
         "/privacy",
         "/problems",
@@ -79,6 +85,7 @@ def test_every_route_says_who_may_call_it(product: Product) -> None:
         "/staff/callback",
         "/staff/sign-in",
         "/static/<path:name>",
+        "/static/x/<plugin>/<path:name>",
     }, "a route that anybody may call is added here on purpose, not by chance"
 
 
@@ -264,10 +271,18 @@ def test_each_route_of_the_open_api_asks_for_one_right(product: Product) -> None
 
 @pytest.mark.parametrize("token", ["", "x", "eyJhbGciOiJub25lIn0.e30."])
 def test_the_bridges_address_listens_to_the_bridge_alone(product: Product, token: str) -> None:
-    [route] = routes(product, "bridge")
-
-    assert route == ("POST", "/internal/bridge/events")
+    assert set(routes(product, "bridge")) == {
+        ("POST", "/internal/bridge/events"),
+        ("POST", "/internal/prosody/admissions"),
+    }
     assert product.bridge_says(token=token).status_code == 401
+    asked = product.app.test_client().post(
+        "/internal/prosody/admissions",
+        json={"room": "r", "participant": "p"},
+        headers={"Authorization": f"Bearer {token}"},
+        base_url=ORIGIN,
+    )
+    assert asked.status_code == 401
     assert product.bridge_says().status_code == 200
 
 

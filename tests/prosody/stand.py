@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +33,7 @@ from sidecar.domain.tokens import JoinClaims, mint_join_token, new_jti
 from tests.prosody.xmpp_client import XmppClient
 
 ROOT = Path(__file__).parents[2]
+PROSODY = os.environ.get("PROSODY_UNDER_TEST", "prosody")  # script/prosody-13 names another than the installed one
 HOST, MUC, AUTH = "meet.test", "muc.meet.test", "auth.meet.test"
 FOCUS_JID = f"focus@{AUTH}"
 COMPONENTS = ("polls", "metadata", "avmoderation", "filesharing", "endconference", "breakout", "speakerstats", "focus")
@@ -54,9 +55,10 @@ tillit_sidecar_patience = {patience}
 tillit_control_keys = "http://127.0.0.1:{sidecar}/control.json"; tillit_control_keys_refresh = {refresh}
 tillit_events_url = "http://127.0.0.1:{sidecar}/internal/bridge/events"; tillit_events_key = "{folder}/events.pem"
 tillit_muc_host = "{muc}"
+{more}
 
 VirtualHost "{host}"
-  authentication = "tillit"
+  authentication = "{login}"
   modules_enabled = {{ {gates} }}
 
 VirtualHost "ungated.test"
@@ -66,6 +68,7 @@ VirtualHost "{auth}"
   authentication = "insecure"; insecure_open_authentication = "Yes please, I know what I'm doing!"
 
 Component "{muc}" "muc"
+  storage = "memory"; muc_room_cache_size = 10000
   restrict_room_creation = true; muc_room_locking = false; muc_tombstones = false; muc_room_default_public_jids = true
   modules_enabled = {{ {doors} }}
 
@@ -181,8 +184,11 @@ class Stand:
     port: int = field(default_factory=free_port)
     refresh: int = 1
     patience: int = 2
+    login: str = "tillit"
+    more: str = ""  # lines of the global section
     gates: str = '"tillit_permissions", "tillit_sources"'
     doors: str = '"tillit_events", "tillit_admission", "tillit_control", "join_queue"'
+    replaced: Mapping[str, str] = field(default_factory=dict)  # what stands otherwise in the configuration
     process: subprocess.Popen[bytes] | None = None
     clients: list[XmppClient] = field(default_factory=list)
 
@@ -204,16 +210,21 @@ class Stand:
             patience=self.patience,
             gates=self.gates,
             doors=self.doors,
+            login=self.login,
+            more=self.more,
             host=HOST,
             muc=MUC,
             auth=AUTH,
             focus=FOCUS_JID,
         )
+        for usual, other in self.replaced.items():
+            assert usual in config
+            config = config.replace(usual, other)
         config += "".join(f'Component "{name}.{HOST}" "echo"\n' for name in COMPONENTS)
         config = config.replace("plugin_paths = { ", f'plugin_paths = {{ "{Path(__file__).parent / "modules"}", ')
         (self.folder / "prosody.cfg.lua").write_text(config)
         self.process = subprocess.Popen(
-            ["prosody", "--config", self.folder / "prosody.cfg.lua"],
+            [PROSODY, "--config", self.folder / "prosody.cfg.lua"],
             stdout=subprocess.DEVNULL,
             stderr=(self.folder / "stderr.log").open("ab"),
             env={**os.environ, "LC_ALL": "C.UTF-8"},
@@ -233,7 +244,11 @@ class Stand:
     def stop(self, how: int = signal.SIGTERM) -> None:
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
-            self.process.wait(10)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:  # it waits for streams to close: on a busy machine, longer than we do
+                self.process.kill()
+                self.process.wait()
         self.process = None
 
     def fill_disk(self) -> None:
@@ -349,4 +364,4 @@ def new_stand(folder: Path, **options: Any) -> Stand:
 
 
 def has_prosody() -> bool:
-    return shutil.which("prosody") is not None
+    return shutil.which(PROSODY) is not None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,15 +45,23 @@ CLAIMS = JoinClaims(
 )
 
 
-def verdict_of_python(token: str, *, jwks: JwkSet, algorithm: Algorithm, now: datetime) -> str:
+def verdict_of_python(
+    token: str,
+    *,
+    jwks: JwkSet,
+    algorithm: Algorithm,
+    now: datetime,
+    audience: str = "shard-se",
+    room: str = "r7hq2m",
+) -> str:
     try:
         verify_join_token(
             token,
             jwks=jwks,
             algorithm=algorithm,
             expected_issuer="tillit",
-            expected_audience="shard-se",
-            expected_room="r7hq2m",
+            expected_audience=audience,
+            expected_room=room,
             now=now,
         )
     except TokenRefusedError as refused:
@@ -61,12 +70,18 @@ def verdict_of_python(token: str, *, jwks: JwkSet, algorithm: Algorithm, now: da
 
 
 def verdicts_of_lua(
-    tokens: Iterable[tuple[str, datetime]], *, jwks: JwkSet, algorithm: Algorithm, folder: Path
+    tokens: Iterable[tuple[str, datetime]],
+    *,
+    jwks: JwkSet,
+    algorithm: Algorithm,
+    folder: Path,
+    audience: str = "shard-se",
+    room: str = "r7hq2m",
 ) -> list[str]:
     key_file = folder / "jwks.json"
     key_file.write_text(json.dumps(jwks.document()))
     lines = [
-        f"tillit shard-se r7hq2m {algorithm} {int(now.timestamp())} {token.encode().hex()}\n" for token, now in tokens
+        f"tillit {audience} {room} {algorithm} {int(now.timestamp())} {token.encode().hex()}\n" for token, now in tokens
     ]
     ran = subprocess.run(
         ["lua5.4", HERE / "verify_tokens.lua", HERE, key_file],
@@ -118,3 +133,34 @@ def test_both_verifiers_draw_the_same_line_in_time(seconds: int, tmp_path: Path)
     lua = verdicts_of_lua([(honest, at)], jwks=jwks, algorithm="RS256", folder=tmp_path)
 
     assert lua == [verdict_of_python(honest, jwks=jwks, algorithm="RS256", now=at)]
+
+
+AUDIENCES = [
+    "shard-se", "shard-fi", "shard-se-2", "Shard-SE", "shard_se", "shard-s", "shard-see", "shard.se", "*", "shard-%w+",
+    "se", "tillit-prosody", "shard\u2011se", "shard-se\u200b", "s" * 255,
+]  # fmt: skip
+
+
+@pytest.mark.requirement("R204", "R207")
+@pytest.mark.parametrize("shard", ["shard-se", "shard-fi", "shard-se-2"])
+def test_each_shard_takes_its_own_tokens_and_no_other_in_both_verifiers(shard: str, tmp_path: Path) -> None:
+    """All shards know the same keys, so the audience alone holds a meeting in its jurisdiction."""
+    key = local_signing_key("RS256", new_private_key("RS256"))
+    jwks = JwkSet([key.public_jwk()])
+    rooms = ["se-0123456789abcdef0123456789abcdef", "fi-0123456789abcdef0123456789abcdef"]
+    corpus = [
+        (audience, room, mint_join_token(claims, signing_key=key, now=NOON, ttl=timedelta(seconds=60)))
+        for audience in AUDIENCES
+        for room in rooms
+        for claims in [replace(CLAIMS, audience=audience, room=RoomName(room))]
+    ]
+    tokens = [token for *_, token in corpus]
+    asked: dict[str, Any] = {"jwks": jwks, "algorithm": "RS256", "audience": shard, "room": rooms[0]}
+
+    python = [verdict_of_python(token, now=NOON, **asked) for token in tokens]
+    lua = verdicts_of_lua([(token, NOON) for token in tokens], folder=tmp_path, **asked)
+
+    assert lua == python
+    for (audience, room, _), verdict in zip(corpus, python, strict=True):
+        wanted = "ok" if room == rooms[0] else "token-wrong-room"
+        assert verdict == (wanted if audience == shard else "token-wrong-audience")

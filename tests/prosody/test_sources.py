@@ -78,6 +78,14 @@ ADDED = [
     ("another namespace", ALL_MEDIA, {"video": CAMERA.replace("ssma:0", "ssma:1")}, "unknown-source"),
     ("outside a description", ALL_MEDIA, {"raw": f"<content name='video'>{CAMERA}</content>"}, "unknown-source"),
     (
+        "inside what nobody reads",
+        ALL_MEDIA,
+        {"raw": f"<content xmlns='urn:xmpp:jingle:1' name='video'><x xmlns='urn:x'>{CAMERA}</x></content>"},
+        "unknown-source",
+    ),
+    ("inside another part of a description", ALL_MEDIA, {"video": f"<x xmlns='urn:x'>{CAMERA}</x>"}, "unknown-source"),
+    ("beside the contents", ALL_MEDIA, {"raw": f"<group xmlns='urn:x'>{SHARE}</group>"}, "unknown-source"),
+    (
         "as JSON",
         ALL_MEDIA,
         {"raw": "<json-message xmlns='http://jitsi.org/jitmeet'>{}</json-message>"},

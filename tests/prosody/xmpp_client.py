@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import os
+import ssl
 import struct
 from collections.abc import Callable
 from typing import Self
@@ -57,14 +58,26 @@ class XmppClient:
         self.host = ""
 
     @classmethod
-    async def open(cls, port: int, *, host: str, query: dict[str, str] | None = None) -> Self:
-        """Connect and finish the WebSocket and stream handshakes. Raises ConnectionError."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def open(
+        cls,
+        port: int,
+        *,
+        host: str,
+        query: dict[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
+        web_host: str = "",
+    ) -> Self:
+        """Connect and finish the WebSocket and stream handshakes. Raises ConnectionError.
+
+        tls, web_host: where a proxy stands before Prosody, whom its certificate may be from and what it is called.
+        """
+        name = web_host if tls else None
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
         self = cls(reader, writer)
         key = base64.b64encode(os.urandom(16)).decode()
         path = "/xmpp-websocket" + ("?" + urlencode(query) if query else "")
         writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {web_host or host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n".encode()
         )
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)

@@ -122,7 +122,7 @@ def test_a_plugins_kind_speaks_with_the_plugins_sentence() -> None:
     record = AuditRecord("room.viewed", MeetingId("m_a"), "per_maja", NOON, {"document": "d_1"})
     viewed = Entry.of(0, encode(record, {"room.viewed": "A document was viewed."}))
 
-    own = {"room.viewed": "{actor} looked at {document}."}
+    own = {"room.viewed": ["{actor} looked at page {page}.", "{actor} looked at {document}."]}
     assert describe(viewed, "en", NAMES, plugin_texts=own) == "Maja Granlid looked at d_1."
     assert describe(viewed, "sv", NAMES) == "Händelse: room.viewed."
 

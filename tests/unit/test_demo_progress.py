@@ -112,6 +112,9 @@ def test_everything_but_the_auditors_check_can_be_seen() -> None:
         event("participant.admitted", "customer"),
         event("participant.joined", "observer"),
         event("share.started", "adviser"),
+        event("calculation.made", "adviser"),
+        event("document_room.presented", "adviser"),
+        event("pades_signing.signed", "customer"),
     ]
 
     assert steps_done(over, told) == set(STEPS) - {"check"}

@@ -303,3 +303,69 @@ def test_a_time_is_written_as_it_was_read(text: str) -> None:
 def test_a_time_has_one_form(text: str) -> None:
     with pytest.raises(ValueError, match="a time is written like"):
         parse_duration(text)
+
+
+# Shards
+
+SHARD = """
+[conference]
+kind = "jitsi"
+[tokens]
+algorithm = "RS256"
+[stores.domiciles]
+SE = "eu-north-se"
+[[shards]]
+id = "se"
+region = "eu-north-se"
+domiciles = ["SE"]
+audience = "shard-se"
+url = "http://prosody-se:5280"
+events_key = "events.pub.pem"
+"""
+
+
+@pytest.mark.requirement("R207")
+def test_a_shard_is_read_with_its_kind_from_the_conference(tmp_path: Path) -> None:
+    (tmp_path / "events.pub.pem").touch()
+    [shard] = load(tmp_path, SHARD).shards
+
+    assert (shard.id, shard.kind, shard.name) == ("se", None, "tillit-prosody")
+    assert shard.events_key == tmp_path / "events.pub.pem"
+    assert shard.web_url == "https://meet.{host}"
+    assert load(tmp_path).shards == ()
+
+
+@pytest.mark.requirement("R133", "R207")
+@pytest.mark.parametrize(
+    ("change", "to", "message"),
+    [
+        ('region = "eu-north-se"\ndom', 'region = "us-east"\ndom', "shards.se.region is 'us-east', which is not among"),
+        ('domiciles = ["SE"]', 'domiciles = ["*"]', "There is no word for any."),
+        ('domiciles = ["SE"]', 'domiciles = ["SE", "NO"]', "stores.domiciles names no region for customers in NO."),
+        ('domiciles = ["SE"]', "domiciles = []", "it would hold nobody's meetings"),
+        ('SE = "eu-north-se"', 'SE = "eu-north-se"\nFI = "eu-central-fi"', "names FI, and no [[shards]] may hold"),
+        ('id = "se"', 'id = "se-1"', "the id 'se-1' is not of 1 to 16 small letters and digits"),
+        ('id = "se"', 'id = ""', "the id '' is not of"),
+        ("http://prosody-se:5280", "prosody-se:5280", "not an address like http://prosody:5280"),
+        ('events_key = "events.pub.pem"', "", "there is no public key at any path"),
+        ("events.pub.pem", "other.pem", "there is no public key at"),
+        ('"RS256"', '"ES256"', 'tokens.algorithm must be "RS256": Jitsi verifies nothing better.'),
+        ('audience = "shard-se"', 'audience = ""', "audience and name may not be empty"),
+        ('audience = "shard-se"', 'audience = "a"\nweb_url = "https://meet.jit.si"', "from nowhere else"),
+        ('audience = "shard-se"', 'audience = "a"\nweb_url = "https://{host}.evil.example"', "from nowhere else"),
+        ('audience = "shard-se"', 'audience = "a"\nkind = "zoom"', "bridge, jitsi"),
+    ],
+)
+def test_a_shard_that_could_not_be_used_stops_the_start(tmp_path: Path, change: str, to: str, message: str) -> None:
+    (tmp_path / "events.pub.pem").touch()
+    assert change in SHARD
+    assert message in refusal(tmp_path, SHARD.replace(change, to))
+
+
+@pytest.mark.requirement("R207")
+def test_two_shards_share_neither_name_nor_audience_and_jitsi_needs_one(tmp_path: Path) -> None:
+    (tmp_path / "events.pub.pem").touch()
+    one = SHARD[SHARD.index("[[shards]]") :]
+    assert "two have the" in refusal(tmp_path, SHARD + one.replace('"se"', '"fi"'))
+    assert "two have the name" in refusal(tmp_path, SHARD + one.replace('"se"', '"fi"').replace("shard-se", "shard-fi"))
+    assert "at least one table [[shards]]" in refusal(tmp_path, SHARD.replace(one, ""))

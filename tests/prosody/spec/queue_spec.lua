@@ -41,8 +41,19 @@ describe("queue", function()
 		append("cut sho");
 		local lines = queue.open(path);
 		assert.same({ "whole" }, (lines:peek(9)));
+		assert.is_true(select(3, lines:peek(9)));
 		lines:put("next");
 		assert.same({ "whole", "cut sho", "next" }, (lines:peek(9)));
+	end);
+
+	it("vouches for the lines it wrote itself, and for no other", function()
+		queue.open(path):put("from before");
+		local lines = queue.open(path);
+		lines:put("own");
+		local _, mark, doubtful = lines:peek(1);
+		assert.is_true(doubtful);
+		lines:done(mark);
+		assert.is_false(select(3, lines:peek(1)));
 	end);
 
 	it("says so when it cannot be written", function()

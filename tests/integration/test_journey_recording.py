@@ -1,0 +1,445 @@
+"""A recording from the question to the destroyed key: who is asked, what refuses, what stops it, what is logged."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from sidecar.adapters.recording_vault import FileRecordings
+from sidecar.domain.errors import NotFoundError
+from sidecar.domain.meetings import Meeting
+from sidecar.domain.permissions import Capacity
+from sidecar.domain.policy import Raise
+from sidecar.domain.recordings import Recording, RecordingState
+from sidecar.recorder.sealed import SealedWriter
+from sidecar.recorder.session import Session
+from sidecar.testing import AGNES, COLM, ELIN, FRIDA, SAMIR, TURE, Browser, Product, guest
+
+LAW = "mifid-ii-16-7"
+
+
+class Room:
+    """A currency meeting with a company, its observer outside until a test lets him in."""
+
+    def __init__(self, product: Product) -> None:
+        self.product = product
+        customer = product.customer(AGNES, segment="corporate")
+        guests = [guest(SAMIR), guest(TURE, Capacity.REPRESENTATIVE)]
+        self.booked = product.book(type_name="corporate-fx", adviser=FRIDA, customer=customer, guests=guests)
+        self.frida = product.opens(self.booked, FRIDA)
+        assert self.frida.joins().status_code == 200
+        self.agnes = self.enters(Capacity.CUSTOMER, AGNES)
+
+    def enters(self, capacity: Capacity, who: Any) -> Browser:
+        browser = self.product.arrives(self.product.place_of(self.booked, capacity)).waits(who)
+        assert self.frida.post("room/admit", {"participant": browser.place}).status_code == 200
+        assert browser.joins().status_code == 200
+        return browser
+
+    @property
+    def meeting(self) -> Meeting:
+        return self.product.meeting(self.booked)
+
+    @property
+    def recording(self) -> Recording:
+        return self.product.services.meetings.recordings(meeting=self.booked.id)[0]
+
+    def asks(self, **changed: Any) -> TestResponse:
+        day = (self.product.clock().date() + timedelta(days=100)).isoformat()
+        return self.frida.post(
+            "room/recording", {"purpose": "client-order", "reference": LAW, "delete_on": day} | changed
+        )
+
+    def running(self) -> Recording:
+        assert self.asks().get_json()["state"] == "asking"
+        assert self.agnes.post("room/recording/answer", {"yes": True}).get_json()["state"] == "running"
+        return self.recording
+
+    def commands(self) -> list[str]:
+        return [call[0] for call in self.product.conference.calls if call[0] in ("record", "allow", "stop")]
+
+    def tells(self, kind: str, number: int = 1, **data: Any) -> None:
+        event = {
+            "id": f"ev_{kind}{number}",
+            "kind": f"recording.{kind}",
+            "room": self.meeting.room,
+            "participant": "",
+            "at": "2026-11-24T12:00:00.000Z",
+            "data": {"recording": self.recording.id, "position_ms": 5000} | data,
+        }
+        assert self.product.bridge_says(event).status_code == 200
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Product:
+    return Product(tmp_path)
+
+
+@pytest.fixture
+def room(product: Product) -> Room:
+    return Room(product)
+
+
+def refused(answer: TestResponse) -> tuple[str, str]:
+    assert answer.status_code == 403, answer.text
+    found = answer.get_json()
+    return str(found["rule"]), str(found["sentence"])
+
+
+@pytest.mark.requirement("R021", "R099", "R208")
+@pytest.mark.parametrize(
+    ("missing", "rule", "says"),
+    [
+        ({"purpose": ""}, "purposes", "syfte"),
+        ({"purpose": "curiosity"}, "purposes", "syfte"),
+        ({"reference": ""}, "references", "lag"),
+        ({"reference": "the-moon"}, "references", "lag"),
+        ({"delete_on": ""}, "retention", "dag"),
+        ({"delete_on": "2020-01-01"}, "retention", "framtiden"),
+        ({"delete_on": "2099-01-01"}, "retention", "tidigare dag"),
+    ],
+)
+def test_each_thing_that_is_missing_refuses_by_name_and_is_recorded(
+    room: Room, missing: dict[str, str], rule: str, says: str
+) -> None:
+    found = refused(room.asks(**missing))
+
+    assert found[0] == f"corporate-fx@1/recording/{rule}"
+    assert says in found[1]
+    assert room.product.records(room.booked)[-1].kind == "permission.refused"
+    assert room.product.records(room.booked)[-1].data["act"] == "record.refused"
+    assert room.commands() == []
+    assert room.product.services.meetings.recordings(meeting=room.booked.id) == []
+
+
+@pytest.mark.requirement("R099", "R208")
+def test_nothing_begins_before_everybody_said_yes_and_who_is_missing_is_named(room: Room) -> None:
+    assert room.asks().get_json()["state"] == "asking"
+
+    rule, sentence = refused(room.frida.post("room/recording/begin"))
+
+    assert rule == "recording/consent"
+    assert AGNES.name in sentence
+    assert room.commands() == []
+    assert AGNES.name not in str(room.product.records(room.booked)[-1].data)
+    assert room.agnes.post("room/recording/answer", {"yes": True}).get_json()["state"] == "running"
+    assert room.commands() == ["record"]
+    kinds = room.product.kinds(room.booked)
+    for kind in ("recording.asked", "recording.consented", "recording.started"):
+        assert kinds.count(kind) == 1
+
+
+@pytest.mark.requirement("R066", "R208")
+def test_everybody_sees_purpose_law_and_deletion_date_before_they_answer_and_while_it_runs(room: Room) -> None:
+    room.asks()
+    asked = room.agnes.get("room/state").get_json()
+
+    assert asked["recording"]["mine"] is None
+    assert "MiFID" in asked["recording"]["law"]
+    assert asked["recording"]["purpose"]
+    assert asked["recording"]["until"] not in asked["meeting"]["promise"]
+    room.agnes.post("room/recording/answer", {"yes": True})
+    for who in (room.frida, room.agnes):
+        state = who.get("room/state").get_json()
+        assert state["recording"]["state"] == "running"
+        assert state["recording"]["until"] in state["meeting"]["promise"]
+    assert room.agnes.get("room/state").get_json()["recording_form"] is None
+
+
+def test_where_the_media_side_has_no_recorder_the_question_is_refused_and_nobody_is_asked(room: Room) -> None:
+    room.product.conference.has_recorder = False
+
+    assert refused(room.asks())[0] == "recording/no-recorder-here"
+    assert room.frida.get("room/state").get_json()["recording_form"] is None
+    assert room.agnes.get("room/state").get_json()["recording"] is None
+
+
+def test_a_yes_that_found_no_recorder_counts_once_it_is_back_and_the_log_is_not_filled_meanwhile(room: Room) -> None:
+    room.asks()
+    room.product.conference.down = True
+    assert room.agnes.post("room/recording/answer", {"yes": True}).status_code == 503
+    before = room.product.services.audit.size
+    for _ in range(3):
+        room.product.worker()
+        room.product.clock.on(seconds=10)
+    assert room.product.services.audit.size == before
+
+    room.product.conference.down = False
+    room.product.worker()
+
+    assert room.recording.state is RecordingState.RUNNING
+
+
+def test_only_who_may_record_can_ask_begin_or_stop(room: Room) -> None:
+    body = {"purpose": "client-order", "reference": LAW, "delete_on": "2027-01-01"}
+    refused(room.agnes.post("room/recording", body))
+    room.running()
+
+    refused(room.agnes.post("room/recording/stop"))
+    refused(room.agnes.post("room/recording/begin"))
+
+    assert room.recording.state is RecordingState.RUNNING
+
+
+def test_there_is_one_recording_at_a_time(room: Room) -> None:
+    room.running()
+
+    assert refused(room.asks())[0] == "recording/one-at-a-time"
+
+
+@pytest.mark.requirement("R208")
+def test_a_yes_taken_back_stops_it_for_everybody(room: Room) -> None:
+    room.running()
+
+    answer = room.agnes.post("room/recording/answer", {"yes": False})
+
+    assert answer.get_json()["state"] == "stopped"
+    assert room.commands() == ["record", "stop"]
+    assert room.product.kinds(room.booked)[-2:] == ["recording.withdrawn", "recording.stopped"]
+    assert room.agnes.get("room/state").get_json()["recording"] is None
+
+
+@pytest.mark.requirement("R208")
+def test_a_no_before_the_start_means_no_recording_and_no_key(room: Room) -> None:
+    room.asks()
+
+    assert room.agnes.post("room/recording/answer", {"yes": False}).get_json()["state"] == "cancelled"
+    assert room.commands() == []
+    assert list((room.product.folder / "data" / "recordings").glob("*")) == []
+
+
+@pytest.mark.requirement("R208")
+def test_a_late_joiner_is_asked_and_the_page_says_that_it_pauses_meanwhile(room: Room) -> None:
+    room.running()
+    ture = room.enters(Capacity.REPRESENTATIVE, TURE)
+    state = ture.get("room/state").get_json()["recording"]
+
+    assert state["state"] == "paused"
+    assert state["mine"] is None
+    assert state["waiting"] == [TURE.name]
+    room.tells("paused")
+    assert room.recording.state is RecordingState.PAUSED
+    assert ture.post("room/recording/answer", {"yes": True}).status_code == 200
+    assert ture.place in room.product.conference.calls[-1][2]
+    room.tells("resumed")
+    kinds = room.product.kinds(room.booked)
+    assert kinds.index("recording.paused") < kinds.index("recording.resumed")
+    assert room.recording.state is RecordingState.RUNNING
+
+
+def test_what_the_recorder_says_twice_or_of_a_room_that_is_not_its_own_changes_nothing(room: Room) -> None:
+    room.running()
+    room.tells("stopped", reason="disk-full")
+    room.tells("stopped", 2, reason="disk-full")
+    event = {
+        "id": "ev_x", "kind": "recording.resumed", "room": "another", "participant": "", "at": "2026-11-24T12:00:00Z",
+        "data": {"recording": room.recording.id, "position_ms": 1},
+    }  # fmt: skip
+    room.product.bridge_says(event, event | {"id": "ev_y", "data": "nonsense"}, event | {"id": "ev_z", "data": {}})
+
+    assert room.product.kinds(room.booked).count("recording.stopped") == 1
+    assert room.recording.stop_reason == "disk-full"
+    assert room.recording.length_ms == 5000
+
+
+@pytest.mark.requirement("R208")
+def test_a_recording_that_broke_off_is_told_to_the_adviser_and_the_meeting_goes_on(room: Room) -> None:
+    room.running()
+    room.tells("stopped", reason="disk-full")
+
+    alerts = {who.place: who.get("room/state").get_json()["alerts"] for who in (room.frida, room.agnes)}
+
+    assert ["tekniska skäl" in each["sentence"] for each in alerts[room.frida.place]] == [True]
+    assert alerts[room.agnes.place] == []
+    assert room.agnes.post("room/chat", {"text": "Hej"}).status_code == 200
+
+
+@pytest.mark.requirement("R066", "R208")
+def test_the_page_after_the_meeting_says_when_the_recording_is_deleted(room: Room) -> None:
+    room.running()
+    assert room.frida.post("room/end").status_code == 200
+
+    page = room.agnes.get("left")
+
+    assert "spelades in" in page.text
+    assert "4 mars 2027" in page.text
+
+
+@pytest.mark.requirement("R107", "R208")
+def test_raising_to_strict_encryption_stops_the_recording_first(room: Room) -> None:
+    running = room.running()
+    raised = replace(room.meeting, raises=(Raise("encryption:strict", room.product.clock(), "st_x"),))
+
+    room.product.services.recordings.before_raise(raised, actor=room.meeting.adviser or "")
+
+    assert room.recording.id == running.id
+    assert room.recording.state is RecordingState.STOPPED
+    assert room.recording.stop_reason == "raised"
+    assert room.commands() == ["record", "stop"]
+
+
+def test_a_recorder_that_was_lost_is_noticed_and_what_it_wrote_can_be_watched(room: Room) -> None:
+    room.running()
+    room.product.conference.recordings.clear()
+
+    for _ in range(3):
+        room.product.worker()
+        room.product.clock.on(seconds=15)
+
+    assert room.recording.state is RecordingState.STOPPED
+    assert room.recording.stop_reason == "lost"
+
+
+def test_a_recorder_that_could_not_be_told_is_told_again(room: Room) -> None:
+    room.running()
+    room.product.conference.down = True
+    assert room.frida.post("room/recording/stop").get_json()["state"] == "stopped"
+    assert room.commands() == ["record"]
+
+    room.product.conference.down = False
+    room.product.worker()
+
+    assert room.commands() == ["record", "stop"]
+
+
+def test_where_the_recorder_does_not_answer_nothing_begins_and_no_key_stays(room: Room) -> None:
+    room.asks()
+    room.product.conference.down = True
+
+    assert room.agnes.post("room/recording/answer", {"yes": True}).status_code == 503
+
+    assert list((room.product.folder / "data" / "recordings").glob("*.key")) == []
+    assert room.recording.state is RecordingState.ASKING
+    assert room.product.kinds(room.booked)[-1] == "act.voided"
+
+
+# Its end
+
+
+def stopped(room: Room) -> Recording:
+    room.running()
+    assert room.frida.post("room/recording/stop").status_code == 200
+    room.tells("stopped", reason="stopped")
+    return room.recording
+
+
+def gives_media(room: Room) -> None:
+    """Put in place what the recorder would have written: ten seconds of one voice."""
+    folder = room.product.folder / "data" / "recordings"
+    dek = room.product.conference.deks[room.recording.id]
+    session = Session(recording=room.recording.id, now=0.0, at="2026-11-24T12:00:00.000Z")
+    track = session.track(room.agnes.place, "microphone", "opus")
+    session.take(track, [(n, 111, n * 960, b"\xf8\xff\xfe", n / 50) for n in range(500)], 10.0)
+    writer = SealedWriter(folder / f"{room.recording.id}.rec", recording=room.recording.id, dek=dek)
+    for kind, data in session.finish(10.0, "2026-11-24T12:00:10.000Z", reason="stopped"):
+        writer.append(kind, data)
+    writer.close()
+
+
+@pytest.mark.requirement("R103", "R104", "R208")
+def test_each_second_handed_out_was_written_down_before_under_the_viewers_own_mark(room: Room) -> None:
+    recording = stopped(room)
+    gives_media(room)
+    colm = room.product.signs_in(COLM)
+    opened = colm.post(f"/desk/recordings/{recording.id}/open").get_json()
+    assert (opened["parts"], opened["duration_ms"], opened["complete"]) == (3, 10_000, True)
+
+    parts = [colm.get(f"{opened['url']}{number}") for number in (0, 2)]
+
+    assert [answer.status_code for answer in parts] == [200, 200]
+    assert all(answer.data.startswith(b"\x1a\x45\xdf\xa3") for answer in parts)
+    assert all(answer.headers["Cache-Control"] == "no-store" for answer in parts)
+    entries = [each.data for each in room.product.records(room.booked) if each.kind == "recording.watched"]
+    assert [(each["from_s"], each["to_s"]) for each in entries] == [(0, 4), (8, 10)]
+    with room.product.dead_audit():
+        assert colm.get(f"{opened['url']}1").status_code == 503
+    assert colm.get(f"{opened['url']}3").status_code == 404
+    assert room.product.signs_in(FRIDA).get(f"{opened['url']}0").status_code == 404
+    assert AGNES.name not in str(room.product.records(room.booked)[-1].data)
+
+
+def test_a_recording_is_not_opened_before_the_recorder_has_closed_it(room: Room) -> None:
+    """Read while its end is on its way to the disk, it would be taken for one that broke off."""
+    room.running()
+    room.frida.post("room/recording/stop")
+    gives_media(room)
+    colm = room.product.signs_in(COLM)
+
+    assert colm.post(f"/desk/recordings/{room.recording.id}/open").status_code == 409
+    room.tells("stopped", reason="stopped")
+    assert colm.post(f"/desk/recordings/{room.recording.id}/open").get_json()["complete"] is True
+
+
+def test_a_recording_that_was_changed_is_not_played(room: Room) -> None:
+    recording = stopped(room)
+    gives_media(room)
+    path = room.product.folder / "data" / "recordings" / f"{recording.id}.rec"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+
+    answer = room.product.signs_in(COLM).post(f"/desk/recordings/{recording.id}/open")
+
+    assert answer.status_code == 409
+    assert answer.get_json()["type"] == "/problems#recording-damaged"
+
+
+@pytest.mark.requirement("R102", "R208")
+def test_at_its_date_the_key_is_destroyed_and_an_entry_stays(room: Room) -> None:
+    recording = stopped(room)
+    folder = room.product.folder / "data" / "recordings"
+    assert [path.suffix for path in folder.iterdir()] == [".key"]
+    vault = FileRecordings(folder, kek=b"0" * 32)
+    room.product.worker()
+    assert room.recording.state is RecordingState.STOPPED
+
+    room.product.clock.now = recording.delete_at
+    room.product.worker()
+    room.product.worker()
+
+    assert room.recording.state is RecordingState.DELETED
+    assert list(folder.iterdir()) == []
+    entries = [each for each in room.product.records(room.booked) if each.kind == "recording.deleted"]
+    assert [each.data["recording"] for each in entries] == [recording.id]
+    with pytest.raises(NotFoundError):
+        vault.outline(recording.id)
+
+
+@pytest.mark.requirement("R102", "R208")
+def test_a_legal_hold_suspends_deletion_with_a_reason_and_an_owner(room: Room) -> None:
+    recording = stopped(room)
+    colm = room.product.signs_in(COLM)
+    assert colm.post(f"/desk/recordings/{recording.id}/hold", {"reason": "because"}).status_code == 422
+    assert colm.post(f"/desk/recordings/{recording.id}/hold", {"reason": "dispute"}).status_code == 200
+    room.product.clock.now = recording.delete_at + timedelta(days=30)
+    room.product.worker()
+    assert room.recording.state is RecordingState.STOPPED
+    assert room.recording.hold is not None
+    held = next(each for each in room.product.records(room.booked) if each.kind == "recording.held")
+    assert held.data["reason"] == "dispute"
+    assert held.data["owner"] == room.recording.hold.owner
+
+    colm = room.product.signs_in(COLM)
+    assert colm.post(f"/desk/recordings/{recording.id}/release").status_code == 200
+    room.product.worker()
+
+    assert room.recording.state is RecordingState.DELETED
+
+
+@pytest.mark.requirement("R101", "R208")
+def test_only_roles_with_the_right_see_that_there_is_a_recording(room: Room) -> None:
+    recording = stopped(room)
+    frida, colm, elin = (room.product.signs_in(who) for who in (FRIDA, COLM, ELIN))
+
+    for who in (frida, colm):
+        page = who.get("/desk/recordings")
+        assert page.status_code == 200
+        assert recording.id in page.text
+        assert "MiFID" in page.text
+    assert elin.get("/desk/recordings").status_code == 404
+    assert elin.get(f"/desk/recordings/{recording.id}").status_code == 403
+    refused(frida.post(f"/desk/recordings/{recording.id}/hold", {"reason": "dispute"}))
+    assert colm.get(f"/desk/recordings/{recording.id}/file").status_code == 403

@@ -1,0 +1,165 @@
+"""Prosody asks at the door: only a plain yes opens it, and what the yes says counts instead of the token."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.domain.clock import utc_now
+from sidecar.domain.control_tokens import SeenIds, verify_control_token
+from sidecar.domain.jws import JwkSet
+from tests.prosody.conftest import _runner
+from tests.prosody.stand import MUC, Stand, has_prosody, new_stand, somebody
+from tests.prosody.xmpp_client import RefusedError, rule_of
+
+PATH = "/internal/prosody/admissions"
+ROOM = f"r7hq2m@{MUC}"
+HOUR = 3600
+
+
+class Door:
+    """What the sidecar would say. answer: status and body, or a number of seconds to say nothing."""
+
+    def __init__(self) -> None:
+        self.answer: tuple[int, bytes] | float = (500, b"")
+        self.asked: list[tuple[str, bytes]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.asked.append((self.headers.get("Authorization", ""), body))
+                if isinstance(outer.answer, float):
+                    time.sleep(outer.answer)
+                    return
+                status, said = outer.answer
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said)
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}{PATH}"
+
+    def says(self, **said: Any) -> None:
+        self.answer = (200, json.dumps(said).encode())
+
+    def admits(self, *permissions: str, seconds: float = HOUR) -> None:
+        self.says(admitted=True, permissions=list(permissions), session_until=int(time.time() + seconds))
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[Door]:
+    door = Door()
+    yield door
+    door.server.shutdown()
+    door.server.server_close()
+
+
+@pytest.fixture(scope="module")
+def stand(door: Door, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    if not has_prosody():
+        pytest.skip("Prosody is not installed")
+    usual = f'tillit_muc_host = "{MUC}"'
+    replaced = {usual: f'{usual}\ntillit_admission_url = "{door.url}"'}
+    made = new_stand(Path(tmp_path_factory.mktemp("asking")), replaced=replaced)
+    yield made
+    made.stop()
+    made.sidecar.stop()
+
+
+@pytest.mark.requirement("R011", "R216")
+def test_the_answer_counts_instead_of_the_token(stand: Stand, door: Door) -> None:
+    async def test(stand: Stand) -> None:
+        await stand.focus()
+        door.admits("speak")
+        maja = await stand.person("maja", ["chat", "speak"], user_id=somebody())
+        maja.send(f"<message to='{ROOM}' type='groupchat' id='w'><body>hej</body></message>")
+        assert rule_of(await maja.wait_for(lambda s: s.get("id") == "w")) == "chat"
+
+        door.admits("chat", seconds=1.2)
+        ture = await stand.person("ture", [], user_id=somebody())
+        ture.send(f"<message to='{ROOM}' type='groupchat' id='w'><body>hej</body></message>")
+        assert (await ture.wait_for(lambda s: s.get("id") == "w")).get("type") == "groupchat"
+        await ture.wait_for(lambda s: s.get("type") == "unavailable" and s.get("from") == f"{ROOM}/ture")
+
+    _runner(stand)(test)
+
+
+def test_the_question_is_signed_for_itself_and_asked_once_though_a_join_is_played_twice(
+    stand: Stand, door: Door
+) -> None:
+    async def test(stand: Stand) -> None:
+        await stand.focus()
+        door.admits("speak")
+        door.asked.clear()
+        who = somebody()
+        await stand.person("queuedmaja", ["speak"], user_id=who)
+
+        [(authorization, body)] = door.asked
+        said = json.loads(body)
+        assert (said["room"], said["participant"], len(said)) == ("r7hq2m", who, 3)
+        verify_control_token(
+            authorization.removeprefix("Bearer "),
+            jwks=JwkSet([stand.sidecar.events_key.public_jwk()]),
+            expected_issuer="tillit-prosody",
+            expected_audience="tillit-web",
+            method="POST",
+            path=PATH,
+            body=body,
+            now=utc_now(),
+            seen=SeenIds(),
+        )
+
+    _runner(stand)(test)
+
+
+@pytest.mark.requirement("R011", "R204")
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        ((200, b'{"admitted":false}'), "not-admitted"),
+        ((200, b"{}"), "not-admitted"),
+        ((200, b'{"admitted":"true","permissions":[],"session_until":9999999999}'), "not-admitted"),
+        ((200, b'{"admitted":1}'), "not-admitted"),
+        (
+            (200, b'{"admitted":false,"admitted":true,"permissions":[],"session_until":9999999999}'),
+            "sidecar-unreachable",
+        ),
+        ((200, b'{"admitted":true}'), "sidecar-unreachable"),
+        ((200, b'{"admitted":true,"permissions":["everything"],"session_until":9999999999}'), "sidecar-unreachable"),
+        ((200, b'{"admitted":true,"permissions":[],"session_until":"later"}'), "sidecar-unreachable"),
+        ((200, b'{"admitted":true,"permissions":[],"session_until":1}'), "session-over"),
+        ((200, b"yes"), "sidecar-unreachable"),
+        ((200, b""), "sidecar-unreachable"),
+        ((404, b'{"admitted":true,"permissions":[],"session_until":9999999999}'), "sidecar-unreachable"),
+        ((503, b""), "sidecar-unreachable"),
+        (3.5, "sidecar-unreachable"),
+    ],
+    ids=str,
+)
+def test_anything_but_a_plain_yes_keeps_the_door_shut_and_the_token_good(
+    stand: Stand, door: Door, answer: Any, rule: str
+) -> None:
+    async def test(stand: Stand) -> None:
+        await stand.focus()
+        door.answer = answer
+        client = await stand.connect(stand.token("maja", ["chat"], user_id=somebody()))
+        with pytest.raises(RefusedError, match=rule):
+            await client.join(ROOM, "maja")
+        door.admits("chat")
+        await client.join(ROOM, "maja")  # it was refused before it was spent
+
+    _runner(stand)(test)
