@@ -106,9 +106,11 @@ def _run(world: SigningWorld, signers: Sequence[Signer]) -> None:
         if waiting:
             time.sleep(0.1)
     _all(done, "complete")
-    states = [json.loads(each.body)["signing"]["state"] for each in done]
-    if set(states) != {"sealed"}:
-        raise RuntimeError(f"not every agreement was sealed: {set(states)}")
+    service = world.services.plugin_work.core("pades_signing").service("signing")
+    unsealed = [signing for signing in signings if service.view(signing)["state"] != "sealed"]
+    while unsealed:  # what the web process left to the worker counts until the worker has done it
+        world.worker_round()
+        unsealed = [signing for signing in unsealed if service.view(signing)["state"] != "sealed"]
 
 
 def _all(answers: Sequence[Answered], status: str) -> None:

@@ -65,10 +65,13 @@ class RecorderHost:
         made.look()
         return made
 
-    def stop(self) -> None:
-        """End every recording and wait until all is on disk."""
+    def end_all(self) -> None:
+        """End every recording. What they wrote is on its way to the disk."""
         for each in list(self.running.values()):
             each.stop("bridge_stopped")
+
+    def wait_for_disk(self) -> None:
+        """Return when all is on disk. Blocks: never called on the event loop."""
         if self._disk is not None:
             self._disk.stop()
 

@@ -69,7 +69,8 @@ class Bridge:
             room.end("bridge_stopped")
         if self._ticker is not None:
             self._ticker.cancel()
-        await asyncio.to_thread(self.recorder.stop)
+        self.recorder.end_all()
+        await asyncio.to_thread(self.recorder.wait_for_disk)
         await asyncio.sleep(2 * _FAREWELL_S)
         await self.events.stop()
         self.plane.close()

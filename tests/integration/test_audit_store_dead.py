@@ -24,7 +24,7 @@ from sidecar.domain.audit import SYSTEM
 from sidecar.domain.control_tokens import mint_control_token
 from sidecar.domain.errors import AuditUnavailableError, StoreUnavailableError
 from sidecar.domain.permissions import Capacity
-from sidecar.services.ports import DeliveryFailedError
+from sidecar.services.ports import DeliveryFailedError, Errand
 from sidecar.testing import BERIT, COLM, ELIN, MAJA, ORIGIN, SAMIR, SDP, SIV, Browser, Product, guest
 from tests.integration import test_journey_recording as recorded
 
@@ -215,6 +215,15 @@ def sends_again(product: Product) -> Request:
     return lambda: elin.post(f"/desk/deliveries/{failed.id}/again", {})
 
 
+def starts_work_anew(product: Product) -> Request:
+    meeting = product.book()
+    body = {"plugin": "notebook", "template": "notebook.copy", "channel": "email", "person": MAJA_ID}
+    given_up = Errand("e_work", "plugin-message", meeting.id, product.clock(), body, attempts=8, state="failed")
+    product.services.meetings.write(lambda tx: tx.add_errand(given_up))
+    elin = product.signs_in(ELIN)
+    return lambda: elin.post("/desk/work/e_work/again")
+
+
 def picks_up(product: Product) -> Request:
     meeting = product.place(product.calls().waits(MAJA).place).meeting
     siv = product.signs_in(SIV)
@@ -299,6 +308,7 @@ CHANGES: dict[str, Prepare] = {
     "POST /desk/meetings/<mid>/undo": at_the_desk("/desk/meetings/{mid}/undo"),
     "POST /desk/messages": changes_a_template("/desk/messages"),
     "POST /desk/messages/restore": changes_a_template("/desk/messages/restore"),
+    "POST /desk/work/<errand>/again": starts_work_anew,
     "POST /internal/bridge/events": tells_of_lost_media,
     "POST /v/<pid>/consent": consents,
     "POST /v/<pid>/lobby/choice": chooses_while_waiting,

@@ -217,6 +217,26 @@ def test_a_room_without_anybody_is_not_recorded_on(tmp_path: Path) -> None:
     run(story())
 
 
+def test_a_bridge_that_is_asked_to_stop_ends_its_recordings_properly(tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+
+    async def asked_to_stop() -> None:
+        async with running_bridge(recordings=tmp_path) as bridge, Client() as elin:
+            bridge.events.on_event.append(events.append)
+            await elin.join(bridge, "room", grant("p_elin"))
+            recording = start(bridge, "p_elin")
+            await eventually(lambda: position(recording) > 800)
+            await bridge.stop()
+
+    run(asked_to_stop())
+
+    with SealedReader(tmp_path / "rec_one.rec", recording="rec_one", dek=DEK) as reader:
+        outline = outline_of(reader)
+    assert outline.complete
+    assert outline.stop_reason == "bridge_stopped"
+    assert [e["data"]["reason"] for e in events if e["kind"] == "recording.stopped"] == ["bridge_stopped"]
+
+
 def test_one_room_has_one_recording_and_a_repeated_command_changes_nothing(tmp_path: Path) -> None:
     async def story() -> None:
         async with running_bridge(recordings=tmp_path) as bridge, Client() as elin:

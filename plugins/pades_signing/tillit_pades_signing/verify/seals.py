@@ -44,6 +44,8 @@ def check_seal(reader: PdfFileReader, seal: EmbeddedPdfSignature, *, roots: Sequ
         return judged(_PART, False, "The file was changed after it was sealed, or the seal is not genuine.")
     if status.coverage < SignatureCoverageLevel.ENTIRE_REVISION or seal.byte_range[0] != 0:
         return judged(_PART, False, "The seal leaves parts of the file uncovered.")
+    if not _room_is_empty(bytes(seal.pkcs7_content)):
+        return judged(_PART, False, "Something was put into the room the seal leaves, which nothing vouches for.")
     if status.modification_level not in _ACCEPTED or status.docmdp_ok is False:
         return judged(_PART, False, "Something else than a time-stamp was added after the seal.")
     whose = status.signing_cert.subject.native.get("common_name", "?")
@@ -98,6 +100,14 @@ def check_stamps(reader: PdfFileReader, *, roots: Sequence[x509.Certificate]) ->
         else:
             findings.append(Finding(part, Verdict.OPEN, (*said, "Rests on: nothing yet.")))
     return findings
+
+
+def _room_is_empty(contents: bytes) -> bool:
+    """Whether nothing but zeros follows the seal in the one part of the file that it cannot cover."""
+    if len(contents) < 4 or contents[:2] != b"\x30\x82":
+        return False
+    size = 4 + int.from_bytes(contents[2:4], "big")
+    return size <= len(contents) and not any(contents[size:])
 
 
 def _claimed(seal: EmbeddedPdfSignature) -> str:
