@@ -52,10 +52,6 @@ class SigningWorld:
     signers: list[Signer]
     servers: list[int]
 
-    def worker_round(self) -> int:
-        """Let the worker do one round, in this process."""
-        return self.services.chores.round()
-
 
 @contextmanager
 def signing_world(folder: Path, *, signers: int, workers: int, threads: int) -> Iterator[SigningWorld]:

@@ -63,8 +63,8 @@ def agreements_per_second(world: SigningWorld, *, count: int, rounds: int) -> No
         world.bankid.phone("forget")
         chosen = [world.signers[at % len(world.signers)] for at in range(count)]
         began = time.perf_counter()
-        _run(world, chosen)
-        mine.append(count / (time.perf_counter() - began))
+        complete = _run(world, chosen)
+        mine.append(complete / (time.perf_counter() - began))
         theirs.append(bare_seals(count=min(count, 120)))
     figure(
         "agreements_per_s",
@@ -83,8 +83,8 @@ def agreements_per_second(world: SigningWorld, *, count: int, rounds: int) -> No
     )
 
 
-def _run(world: SigningWorld, signers: Sequence[Signer]) -> None:
-    """Take one agreement from the API to the sealed file for each signer."""
+def _run(world: SigningWorld, signers: Sequence[Signer]) -> int:
+    """Take one agreement from the API to the sealed file for each signer; return how many are complete."""
     opened = exchange(world.port, [_open(world, at, each) for at, each in enumerate(signers)], connections=_CONNECTIONS)
     signings = [str(json.loads(each.body)["id"]) for each in opened]
     begun = time.perf_counter()
@@ -107,10 +107,8 @@ def _run(world: SigningWorld, signers: Sequence[Signer]) -> None:
             time.sleep(0.1)
     _all(done, "complete")
     service = world.services.plugin_work.core("pades_signing").service("signing")
-    unsealed = [signing for signing in signings if service.view(signing)["state"] != "sealed"]
-    while unsealed:  # what the web process left to the worker counts until the worker has done it
-        world.worker_round()
-        unsealed = [signing for signing in unsealed if service.view(signing)["state"] != "sealed"]
+    # What a process left to the worker (a store that was busy) is not complete yet, and so is not counted.
+    return sum(service.view(signing)["state"] == "sealed" for signing in signings)
 
 
 def _all(answers: Sequence[Answered], status: str) -> None:
