@@ -307,6 +307,14 @@ class Admission:
             return False
         return not self._is_over(meeting, place)
 
+    def is_identified_enough(self, meeting: Meeting, place: Participant) -> bool:
+        """Say whether what this person showed is what the meeting asks for now. Staff were checked as they called."""
+        how = place.identified
+        if place.is_staff or how is None:
+            return place.is_staff
+        rule = _terms(self._policy, situation(self._policy, meeting, place)).sign_in
+        return rule.judge(provider=how.provider, kind=how.kind, loa=LoA(how.loa), factors=how.factors).allowed
+
     def check(self, place: Participant, permission: str, act: Act) -> None:
         """Raise RefusedError, recorded, unless the person is inside and the policy grants the permission."""
         meeting = self._meetings.get(place.meeting)

@@ -195,14 +195,30 @@ class Room:
         # What the raised meeting may not record ends before it is raised: strict encryption, a band with a law
         self._recordings.before_raise(raised, actor=self._who(place))
         places = [p for p in self._meetings.participants(meeting.id) if p.state in INSIDE]
-        errands = [self._permissions_command(raised, inside) for inside in places]
+        # Whoever showed less than the raised meeting asks shows who they are anew, and is let in anew.
+        weak = [p for p in places if not self._admission.is_identified_enough(raised, p)]
+        errands = [self._command("bridge.expel", p, "identify") for p in weak]
+        errands += [self._permissions_command(raised, inside) for inside in places if inside not in weak]
+        now = self._clock()
+        acts = [Act("participant.left", self._who(p), now, meeting.id, p.id, {"reason": "identify"}) for p in weak]
 
         def effect(tx: MeetingTx) -> Meeting:
+            for outside in weak:
+                tx.save_participant(
+                    replace(
+                        outside,
+                        state=ParticipantState.CONSENTED,
+                        identified=None,
+                        left_at=now,
+                        sharing=False,
+                        hand=False,
+                    )
+                )
             for errand in errands:
                 tx.add_errand(errand)
             return tx.save_meeting(raised)
 
-        saved = self._acts.perform(act, effect=effect)
+        saved = self._acts.perform(act, *acts, effect=effect)
         for errand in errands:
             self.run_command(errand)
         return saved

@@ -9,6 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from sidecar.domain.errors import ConflictError
+from sidecar.domain.identity import LoA
 from sidecar.domain.meetings import Meeting, MeetingState, ParticipantState
 from sidecar.domain.permissions import Capacity, Permission
 from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SAMIR, TURE, Browser, Product, guest
@@ -296,6 +297,37 @@ def test_what_is_raised_already_or_not_offered_is_refused_and_is_no_lowering(roo
     ):
         assert rule(room.elin.post("room/raise", {"target": target})) == expected, target
     assert "security.lowering_refused" not in room.product.kinds(room.id)
+
+
+@pytest.mark.requirement("R011", "R025")
+def test_who_showed_less_than_the_raised_meeting_asks_is_out_until_they_show_it(product: Product) -> None:
+    booked = product.book(type_name="advice")
+    elin = product.opens(booked, ELIN)
+    assert elin.joins().status_code == 200
+    maja = product.arrives(product.place_of(booked, Capacity.CUSTOMER))
+    assert maja.identifies(MAJA, loa=LoA.LOW).get_json()["status"] == "complete"
+    assert maja.get("lobby").status_code == 200
+    assert elin.post("room/admit", {"participant": maja.place}).status_code == 200
+    assert maja.joins().status_code == 200
+
+    assert elin.post("room/raise", {"target": "band:high"}).status_code == 200
+
+    assert ("expel", maja.place, "identify") in [call[:3] for call in product.conference.calls]
+    assert product.place(maja.place).state is ParticipantState.CONSENTED
+    assert maja.post("room/token").status_code == 401
+    assert maja.get("room", headers={"Accept": "text/html"}).headers["Location"].endswith("/identify")
+    assert maja.waits(MAJA).place == maja.place
+    assert elin.post("room/admit", {"participant": maja.place}).status_code == 200
+    assert maja.joins().status_code == 200
+
+
+@pytest.mark.requirement("R025")
+def test_who_showed_enough_stays_in_a_raised_meeting_without_a_break(product: Product) -> None:
+    room = Room(product, type_name="advice")
+    assert room.elin.post("room/raise", {"target": "band:medium"}).status_code == 200
+
+    assert not [call for call in product.conference.calls if call[0] == "expel"]
+    assert product.place(room.maja.place).state is ParticipantState.IN_ROOM
 
 
 @pytest.mark.parametrize("target", ["", "share", "maja.granlid@example.org", "band:high; x", "x" * 60, None, 3])

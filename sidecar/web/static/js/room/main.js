@@ -199,11 +199,13 @@ function hear(message) {
 
 /** What the bridge says when it lets go of somebody whose network failed: then this page comes back by itself. */
 const BROKEN = ["connection_lost", "never_connected"];
-const REMOVED = ["expelled", "ended", "session_ended", "replaced"];
+const REMOVED = ["expelled", "ended", "session_ended", "replaced", "identify"];
+/** Another page follows by itself: the server leads to it, or there is nowhere to go. */
+const STAYS = ["replaced", "identify"];
 
 /** @param {string} reason */
 function removed(reason) {
-  if (!BROKEN.includes(reason)) exit.end(t(`removed.${REMOVED.includes(reason) ? reason : "expelled"}`), { stay: reason === "replaced" });
+  if (!BROKEN.includes(reason)) exit.end(t(`removed.${REMOVED.includes(reason) ? reason : "expelled"}`), { stay: STAYS.includes(reason) });
 }
 
 /** Follow the network up and down; sound is never touched. @param {import("./quality.js").Level} now */
