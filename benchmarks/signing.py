@@ -213,6 +213,7 @@ def in_flight(world: SigningWorld, *, signers: int, polls: int) -> None:
     world.bankid.phone("forget")
     world.bankid.phone("faults", reset=True)  # nobody approves: all stay in flight
     few = _waiting(world, world.signers[:_PEER_SIGNERS], polls=polls)
+    world.bankid.phone("forget")  # who has an order open can begin no other
     many = _waiting(world, world.signers[:signers], polls=polls)
     p50, p95, p99 = (percentile(many, share) * 1000 for share in (0.5, 0.95, 0.99))
     peer = percentile(few, 0.99) * 1000

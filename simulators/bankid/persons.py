@@ -26,6 +26,7 @@ DEFAULT_PERSONS = (
     Person("maja", "Maja", "Granlid", "199002142389"),
     Person("samir", "Samir", "Haddin", "198805071233"),
     Person("ture", "Ture", "Almvik", "196103182371"),
+    Person("agnes", "Agnes", "Rask", "198412032396"),
     Person("other", "Vide", "Strömhag", "197511094828", label="someone-else"),
 )
 

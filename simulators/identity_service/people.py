@@ -67,6 +67,14 @@ PEOPLE = {
             "Östersund",
             ("bank-customer-service",),
         ),
+        Person(
+            "frida",
+            "7c1b6f0e-5d1c-4b0e-9a55-0d5f0c1a6e05",
+            "Frida Oxelbo",
+            "Valutarådgivare",
+            "Umeå",
+            ("bank-fx-desk",),
+        ),
     )
 }
 
