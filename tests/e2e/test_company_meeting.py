@@ -1,5 +1,6 @@
 """The company story, whole: adviser, company and lawyer in three browsers, from booking to evidence that verifies."""
 
+import hashlib
 import io
 import json
 import os
@@ -27,7 +28,6 @@ WAIT_MS = 30_000  # pages are drawn on the server, and the machine is busy with 
 TERMS = "Ramavtal.pdf"
 LINES = ("Kursen i dag är 11,25 kronor.", "Ordern gäller till klockan fyra, säger ramavtalet.")
 ACT = "Valutaorder, 250 000 euro"
-APPROVER = (AGNES.key, AGNES.name)
 # The adviser picks one window in the browser's own picker, which no test can reach; the picture is sent as any is.
 PICKS_A_WINDOW = """
     navigator.mediaDevices.getDisplayMedia = async () => {
@@ -65,8 +65,8 @@ class Held:
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     panel: str = ""  # what the company's page said of the approval before it was given
     shown_on_the_phone: str = ""
-    receipt: Path = Path()
-    copy: dict[str, Any] = field(default_factory=dict)
+    receipt: Path = Path()  # the sealed approval, as Agnes downloaded it
+    copy: dict[str, Any] = field(default_factory=dict)  # the message that brought Agnes hers
     evidence: Path = Path()
 
 
@@ -165,7 +165,9 @@ class CompanyStory(Story):
         self.frida.page.locator("[data-button=share]").click()
         expect(self.frida.page.locator("#line-share")).to_contain_text("Du delar ett fönster")
         for person in (self.agnes, self.ture):
-            expect(person.page.locator("#line-share")).to_contain_text("Frida Oxelbo delar ett fönster", timeout=WAIT_MS)
+            expect(person.page.locator("#line-share")).to_contain_text(
+                "Frida Oxelbo delar ett fönster", timeout=WAIT_MS
+            )
             expect(person.page.locator("#stage")).to_have_attribute("data-shape", "share")
         self.frida.page.locator("#share-stop").click()
         expect(self.agnes.page.locator("#line-share")).to_be_hidden()
@@ -182,7 +184,9 @@ class CompanyStory(Story):
             assert person.page.locator("[data-panel=chat] input[type=file]").count() == 0
 
     def room_state(self, person: Person) -> Any:
-        return person.page.evaluate("async (url) => (await fetch(url)).json()", f"/v/{self.place_of(person)}/room/state")
+        return person.page.evaluate(
+            "async (url) => (await fetch(url)).json()", f"/v/{self.place_of(person)}/room/state"
+        )
 
     def show_a_document(self) -> None:
         """Frida brings the agreement and shows it; both read both pages beside her."""
@@ -277,12 +281,101 @@ def evidence_of(story: CompanyStory) -> dict[str, Any]:
     return file
 
 
-def test_dump(story):
-    print(json.dumps(story.held.answers, ensure_ascii=False, indent=1))
-    print({k: (v if isinstance(v, list) else (v["me"], v["refusals"])) for k, v in story.held.states.items()})
-    print(story.held.panel, story.held.shown_on_the_phone, story.held.copy)
-    f = evidence_of(story)
-    for key in ("summary", "documents", "signatures"):
-        print(json.dumps(f[key], indent=1))
-    for e in f["entries"]:
-        print(e["record"]["kind"], e["record"].get("actor"), e["record"]["data"])
+def entries_of(story: CompanyStory, kind: str) -> list[dict[str, Any]]:
+    return [each for each in evidence_of(story)["entries"] if each["record"]["kind"] == kind]
+
+
+def kinds_of(story: CompanyStory) -> list[str]:
+    return [each["record"]["kind"] for each in evidence_of(story)["entries"]]
+
+
+@pytest.mark.requirement("R160", "R033", "R035")
+def test_three_browsers_hold_the_company_meeting_where_only_the_bank_shares_and_never_a_whole_screen(
+    story: CompanyStory,
+) -> None:
+    answers, kinds = story.held.answers, kinds_of(story)
+
+    assert [person.problems for person in (story.frida, story.agnes, story.ture)] == [[], [], []]
+    assert (kinds.count("participant.joined"), kinds.count("chat.sent")) == (3, 2)
+    assert (kinds.count("share.started"), kinds.count("share.stopped")) == (1, 1)
+    for name in ("frida", "agnes", "ture"):
+        screen = answers[f"screen {name}"]
+        assert (screen["status"], screen["body"]["rule"]) == (403, "never/high-whole-screen")
+    for name in ("agnes", "ture"):
+        window = answers[f"window {name}"]
+        assert (window["status"], window["body"]["rule"]) == (403, "band.high/screen_sharing")
+
+
+@pytest.mark.requirement("R160")
+def test_nobody_sends_a_file_through_the_conversation(story: CompanyStory) -> None:
+    """The policy gives it to nobody and says so; the built-in room has no act a file could come by."""
+    for name in ("frida", "agnes", "ture"):
+        state = story.held.states[name]
+        assert "send_file" not in state["me"]["permissions"]
+        assert state["refusals"]["send_file"].startswith("Filer skickas inte här")
+        assert story.held.answers[f"file {name}"]["status"] == 404
+
+
+@pytest.mark.requirement("R160", "R053")
+def test_the_data_room_is_read_only_and_every_page_view_is_in_the_log_by_version_and_digest(
+    story: CompanyStory,
+) -> None:
+    file, places = evidence_of(story), {name: story.held.states[name]["me"]["id"] for name in ("agnes", "ture")}
+    (document,) = file["documents"]
+    viewed = [each["record"]["data"] for each in entries_of(story, "document_room.page_viewed")]
+
+    assert (document["version"], document["sha256"]) == (1, hashlib.sha256(terms()).hexdigest())
+    for name, place in places.items():
+        seen = [each for each in viewed if each["participant"] == place]
+        assert {each["page"] for each in seen} == {1, 2}, name
+        assert {(each["document"], each["version"], each["sha256"]) for each in seen} == {
+            (document["document"], 1, document["sha256"])
+        }
+        taken = story.held.answers[f"take {name}"]
+        assert (taken["status"], taken["body"]["rule"]) == (403, "never/high-download")
+        refused = [each["record"]["data"] for each in entries_of(story, "permission.refused")]
+        assert [each["rule"] for each in refused if each["participant"] == place][-1] == "never/high-download"
+    assert "document_room.downloaded" not in kinds_of(story)
+    people = {each["record"]["actor"] for each in entries_of(story, "document_room.page_viewed")}
+    assert set(document["shown_to"]) == people
+    assert len(people) == 3
+
+
+@pytest.mark.requirement("R160", "R084", "R205")
+def test_the_order_is_approved_by_the_company_alone_with_its_eid_anew_over_the_amount_shown(
+    story: CompanyStory,
+) -> None:
+    held, world = story.held, story.world
+    (signature,) = evidence_of(story)["signatures"]
+    (signed,) = (each["record"] for each in entries_of(story, "pades_signing.signed"))
+    code = re.search(r"Kontrollkod\n([0-9A-F]{4} [0-9A-F]{4} [0-9A-F]{4})", held.panel)
+
+    assert held.states["may approve"] == [AGNES.name]
+    assert {held.answers[each]["status"] for each in ("see ture", "approve ture", "approve frida")} == {404}
+    assert code is not None
+    for words in ("250 000 EUR", code[1], "Ramavtal, version 1"):
+        assert words in held.panel
+        assert words in held.shown_on_the_phone
+    assert signed["data"]["participant"] == held.states["agnes"]["me"]["id"]
+    assert signed["actor"] == signature["signer"]
+    assert (signature["method"], signature["sha256"]) == ("bankid", hashlib.sha256(terms()).hexdigest())
+    assert [each["media_type"] for each in held.copy["attachments"]] == ["application/pdf"]
+    roots = ("--roots", str(world.folder / "tsa" / "roots.pem"))
+    eid = ("--eid-roots", str(world.folder / "bankid" / "signature-root.pem"))
+    said = world.tillit("verify-document", str(held.receipt), *roots, *eid)
+    assert "Agnes Rask signed this with their own eID." in said
+    assert "Everything in this file holds, and rests on the roots you named." in said
+
+
+@pytest.mark.requirement("R160", "R119", "R118")
+def test_the_evidence_verifies_alone_and_names_neither_company_nor_lawyer(story: CompanyStory, tmp_path: Path) -> None:
+    alone, page = tmp_path / "verify_evidence.py", f"http://127.0.0.1:{story.world.ports.web}/evidence"
+    alone.write_bytes(requests.get(f"{page}/verify_evidence.py", timeout=10).content)
+    command = [sys.executable, "-I", str(alone), str(story.held.evidence)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    text = story.held.evidence.read_text()
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "none missing, nothing changed" in done.stdout
+    for personal in (*AGNES.personal, *TURE.personal, *FRIDA.personal, *LINES):
+        assert personal not in text
