@@ -232,10 +232,11 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 
 def test_the_demo_starts_and_tells_each_step(console: Console) -> None:
-    steps = re.findall(r"^\[(\d)/8\] (.+) \.\.\. ready \d+\.\d s$", console.said, re.MULTILINE)
+    steps = re.findall(r"^\[(\d+)/(\d+)\] (.+) \.\.\. ready \d+\.\d s$", console.said, re.MULTILINE)
 
-    assert [int(number) for number, _ in steps] == list(range(1, 9))
-    assert "media bridge" in {title for _, title in steps}
+    assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1))
+    assert {int(of) for _, of, _ in steps} == {len(steps)}
+    assert {"media bridge", "BankID"} <= {title for _, _, title in steps}
     assert set(console.state()["processes"].values()) == {"running"}
     assert (
         "Everything is running" in requests.get(f"{console.guide}/", timeout=10, headers={"Accept-Language": "en"}).text
@@ -314,7 +315,7 @@ def test_a_rehearsal_that_fails_names_the_step_and_leaves_pictures_logs_and_no_p
 
     said = capsys.readouterr()
     assert "in the step: sign in at the desk" in said.err
-    assert 'after "6 processes run"' in said.err
+    assert re.search(r'after "\d+ processes run"', said.err)
     assert "The end of web.log" in said.err
     for name in ("pictures/failed-elin.png", "pictures/failed-maja.png", "failure.txt", "logs/web.log"):
         assert (tmp_path / "results" / name).stat().st_size > 0
