@@ -236,7 +236,7 @@ def test_the_demo_starts_and_tells_each_step(console: Console) -> None:
 
     assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1))
     assert {int(of) for _, of, _ in steps} == {len(steps)}
-    assert {"media bridge", "BankID"} <= {title for _, _, title in steps}
+    assert "media bridge" in {title for _, _, title in steps}
     assert set(console.state()["processes"].values()) == {"running"}
     assert (
         "Everything is running" in requests.get(f"{console.guide}/", timeout=10, headers={"Accept-Language": "en"}).text
