@@ -8,7 +8,7 @@ from sidecar.plugin_api import Core, NotFoundError, PlaceView, to_text
 from tillit_pades_signing import rules
 from tillit_pades_signing.model import Party, PartyState, SignedDocument, Signing, State
 from tillit_pades_signing.signings import Signings
-from tillit_pades_signing.words import moment
+from tillit_pades_signing.words import moment, until
 
 
 def may_see(signing: Signing, place: PlaceView) -> bool:
@@ -35,7 +35,7 @@ class Views:
             "amount": str(signing.amount) if signing.amount else None,
             "state": str(state),
             "deadline": to_text(signing.deadline),
-            "deadline_said": moment(signing.deadline, language=place.language, zone=zone),
+            "deadline_said": until(signing.deadline, language=place.language, zone=zone),
             "needed": signing.needed or len(signing.parties),
             "mine": place.is_staff,
             "documents": [self._document(each, signing) for each in shown],

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime, format_time
 
 Words = Callable[..., str]
 
@@ -17,6 +17,13 @@ def moment(at: datetime, *, language: str, zone: str) -> str:
     said = format_datetime(local, "d MMMM y HH:mm:ss", locale=language)
     offset = local.strftime("%z")
     return f"{said} (UTC{offset[:3]}:{offset[3:]})"
+
+
+@lru_cache(maxsize=4096)
+def until(at: datetime, *, language: str, zone: str) -> str:
+    """Return a moment as people say one: the day and the minute, where the room's other times are."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{format_date(local, 'd MMMM y', locale=language)}, {format_time(local, 'short', locale=language)}"
 
 
 def level(loa: int, t: Words) -> str:
