@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -344,6 +346,36 @@ def test_a_converter_that_fails_hangs_or_spins_is_ended(
     monkeypatch.setattr(converting, "_WALL_S", 1.0)
     with pytest.raises(UnsafeFileError, match=reason):
         converting.convert(b"PK", "docx", soffice=soffice(tmp_path, script), limits=LIMITS)
+
+
+CONTENT_TYPES = """<?xml version="1.0"?>
+<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
+<Override PartName="/word/document.xml"
+ ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"""
+RELATIONS = """<?xml version="1.0"?>
+<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">
+<Relationship Id="r1" Target="word/document.xml"
+ Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>"""
+WORDS = """<?xml version="1.0"?>
+<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">
+<w:body><w:p><w:r><w:t>Skuldebrev</w:t></w:r></w:p></w:body></w:document>"""
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not on this machine")
+def test_libreoffice_itself_makes_a_letter_a_pdf_within_those_bounds() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as letter:
+        for name, text in (
+            ("[Content_Types].xml", CONTENT_TYPES),
+            ("_rels/.rels", RELATIONS),
+            ("word/document.xml", WORDS),
+        ):
+            letter.writestr(name, text)
+
+    pdf = converting.convert(made.getvalue(), "docx", soffice=Path("/usr/bin/soffice"), limits=LIMITS)
+
+    assert "Skuldebrev" in PdfReader(io.BytesIO(pdf)).pages[0].extract_text()
 
 
 def test_a_converted_document_is_itself_looked_into(workshop: Workshop) -> None:
