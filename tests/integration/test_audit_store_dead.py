@@ -221,7 +221,7 @@ def starts_work_anew(product: Product) -> Request:
     given_up = Errand("e_work", "plugin-message", meeting.id, product.clock(), body, attempts=8, state="failed")
     product.services.meetings.write(lambda tx: tx.add_errand(given_up))
     elin = product.signs_in(ELIN)
-    return lambda: elin.post("/desk/work/e_work/again")
+    return lambda: elin.post("/desk/undone/e_work/again")
 
 
 def picks_up(product: Product) -> Request:
@@ -308,7 +308,7 @@ CHANGES: dict[str, Prepare] = {
     "POST /desk/meetings/<mid>/undo": at_the_desk("/desk/meetings/{mid}/undo"),
     "POST /desk/messages": changes_a_template("/desk/messages"),
     "POST /desk/messages/restore": changes_a_template("/desk/messages/restore"),
-    "POST /desk/work/<errand>/again": starts_work_anew,
+    "POST /desk/undone/<errand>/again": starts_work_anew,
     "POST /internal/bridge/events": tells_of_lost_media,
     "POST /v/<pid>/consent": consents,
     "POST /v/<pid>/lobby/choice": chooses_while_waiting,

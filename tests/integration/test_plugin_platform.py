@@ -607,14 +607,14 @@ def test_work_that_fails_is_tried_again_then_stands_on_the_desk_until_it_is_star
     assert tried == list(range(12))
     assert "errand.failed" in product.kinds(meeting)
     elin = product.signs_in(ELIN)
-    page = elin.get("/desk/work").text
+    page = elin.get("/desk/undone").text
     assert "notebook" in page
-    assert "/desk/work" in elin.get("/desk").text
+    assert "/desk/undone" in elin.get("/desk").text
     (errand,) = [each for each in product.services.meetings.failed_errands() if each.kind == "notebook.bind"]
     assert "the binder" not in page
     notebook(product).trouble = None
-    assert product.signs_in(SIV).post(f"/desk/work/{errand.id}/again").status_code == 404
-    assert elin.post(f"/desk/work/{errand.id}/again").status_code == 200
+    assert product.signs_in(SIV).post(f"/desk/undone/{errand.id}/again").status_code == 404
+    assert elin.post(f"/desk/undone/{errand.id}/again").status_code == 200
     product.worker()
     assert len(notebook(product).worked) == 13
     assert product.services.meetings.get_errand(errand.id).state == "done"

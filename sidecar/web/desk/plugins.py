@@ -107,14 +107,14 @@ def given_up() -> list[Errand]:
     ]
 
 
-@desk.get("/work")
+@desk.get("/undone")
 @access("staff")
 def work() -> str:
     """Show what was given up: which part, what, for whom, and why."""
     return render_template("staff/work.html", rows=[_row(each) for each in given_up()])
 
 
-@desk.post("/work/<errand>/again")
+@desk.post("/undone/<errand>/again")
 @access("staff")
 def work_again(errand: str) -> Response:
     found = services().meetings.get_errand(errand)
