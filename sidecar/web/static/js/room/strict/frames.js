@@ -1,6 +1,6 @@
 // @ts-check
-// One encoded frame, sealed by its sender and opened by its receivers: AES-256-GCM over all but the first bytes.
-// A sealed frame: the bytes that stay readable, the sealed rest with its 16-byte tag, the counter (8 bytes), the key's id (4 bytes).
+// One encoded frame, sealed by its sender and opened by its receivers: AES-256-GCM over all but the first byte.
+// A sealed frame: the byte that stays readable, the sealed rest with its 16-byte tag, the counter (8 bytes), the key's id (4 bytes).
 
 const COUNTER = 8;
 const KEY_ID = 4;
@@ -10,19 +10,19 @@ const TAIL = COUNTER + KEY_ID;
 /** @typedef {{id: number, key: CryptoKey}} FrameKey id: 32 random bits, so that a frame says by itself which key it wants */
 
 /**
- * How many bytes of a frame stay readable, for what must tell frames apart without opening them: a VP8 key frame says
- * what it is and how large in its first ten (RFC 6386, section 9.1), another in its first three; Opus says its kind in one.
- * @param {string | undefined} type "key" or "delta" of a picture, undefined of sound
+ * How many bytes of a frame stay readable, for what must tell frames apart without opening them. VP8 says in the first
+ * whether it needs no other (RFC 6386, section 9.1), Opus how long it lasts (RFC 6716, section 3.1). The mark by which
+ * a decoder knows the start of a VP8 picture is sealed, so no decoder begins on what it cannot open.
  */
-export const clearBytes = (type) => (type === "key" ? 10 : type === "delta" ? 3 : 1);
+export const CLEAR = 1;
 
 /**
  * Seal one frame. The caller never gives a counter twice with one key.
- * @param {FrameKey} with_ @param {ArrayBuffer} data @param {number} clear @param {bigint} counter
+ * @param {FrameKey} with_ @param {ArrayBuffer} data @param {bigint} counter
  * @returns {Promise<ArrayBuffer>}
  */
-export async function seal({ id, key }, data, clear, counter) {
-  const open = new Uint8Array(data, 0, Math.min(clear, data.byteLength));
+export async function seal({ id, key }, data, counter) {
+  const open = new Uint8Array(data, 0, Math.min(CLEAR, data.byteLength));
   const tail = new Uint8Array(TAIL);
   const view = new DataView(tail.buffer);
   view.setBigUint64(0, counter);
@@ -38,14 +38,14 @@ export function keyId(data) {
 }
 
 /**
- * Open one frame. Throws where a bit was changed, in the readable bytes too.
- * @param {CryptoKey} key @param {ArrayBuffer} data @param {number} clear
+ * Open one frame. Throws where a bit was changed, in the readable byte too.
+ * @param {CryptoKey} key @param {ArrayBuffer} data
  * @returns {Promise<ArrayBuffer>}
  */
-export async function open(key, data, clear) {
+export async function open(key, data) {
   const tail = new Uint8Array(data, data.byteLength - TAIL);
-  // A frame shorter than its readable part was sealed whole behind what there was of it.
-  const head = new Uint8Array(data, 0, Math.min(clear, data.byteLength - TAIL - TAG));
+  // An empty frame has no readable part.
+  const head = new Uint8Array(data, 0, Math.min(CLEAR, data.byteLength - TAIL - TAG));
   const counter = new DataView(data, data.byteLength - TAIL).getBigUint64(0);
   const sealed = new Uint8Array(data, head.length, data.byteLength - TAIL - head.length);
   const rest = await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce(counter), additionalData: joined(head, tail) }, key, sealed);

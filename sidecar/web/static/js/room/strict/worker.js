@@ -2,7 +2,7 @@
 // Runs beside the page: every frame this person sends is sealed here, every frame that comes is opened here.
 // Without a key nothing goes out and nothing is shown: a frame is dropped rather than sent or drawn as it is.
 
-import { clearBytes, keyId, open, seal } from "./frames.js";
+import { keyId, open, seal } from "./frames.js";
 
 /** @type {import("./frames.js").FrameKey | null} */
 let sending = null;
@@ -45,7 +45,7 @@ function sealing() {
   return async (/** @type {any} */ frame, /** @type {TransformStreamDefaultController} */ next) => {
     if (!sending) return;
     counter += 1n;
-    frame.data = await seal(sending, frame.data, clearBytes(frame.type), counter);
+    frame.data = await seal(sending, frame.data, counter);
     next.enqueue(frame);
   };
 }
@@ -58,7 +58,7 @@ function opening(transformer, line) {
     const from = held.get(keyId(frame.data) ?? -1);
     try {
       if (!from) throw new Error("no key");
-      frame.data = await open(from.key, frame.data, clearBytes(frame.type));
+      frame.data = await open(from.key, frame.data);
     } catch {
       gap = true;
       return;
