@@ -1,6 +1,6 @@
 """A recording from the question to the destroyed key: who is asked, what refuses, what stops it, what is logged."""
 
-from dataclasses import replace
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from sidecar.adapters.policy_files import SHIPPED, load_policy
 from sidecar.adapters.recording_vault import FileRecordings
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
-from sidecar.domain.policy import Raise
 from sidecar.domain.recordings import Recording, RecordingState
 from sidecar.recorder.sealed import SealedWriter
 from sidecar.recorder.session import Session
@@ -24,11 +24,11 @@ LAW = "mifid-ii-16-7"
 class Room:
     """A currency meeting with a company, its observer outside until a test lets him in."""
 
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Product, *, type_name: str = "corporate-fx") -> None:
         self.product = product
         customer = product.customer(AGNES, segment="corporate")
         guests = [guest(SAMIR), guest(TURE, Capacity.REPRESENTATIVE)]
-        self.booked = product.book(type_name="corporate-fx", adviser=FRIDA, customer=customer, guests=guests)
+        self.booked = product.book(type_name=type_name, adviser=FRIDA, customer=customer, guests=guests)
         self.frida = product.opens(self.booked, FRIDA)
         assert self.frida.joins().status_code == 200
         self.agnes = self.enters(Capacity.CUSTOMER, AGNES)
@@ -53,8 +53,10 @@ class Room:
             "room/recording", {"purpose": "client-order", "reference": LAW, "delete_on": day} | changed
         )
 
-    def running(self) -> Recording:
-        assert self.asks().get_json()["state"] == "asking"
+    def running(self, **changed: Any) -> Recording:
+        asked = self.asks(**changed)
+        assert asked.status_code == 200, asked.text
+        assert asked.get_json()["state"] == "asking"
         assert self.agnes.post("room/recording/answer", {"yes": True}).get_json()["state"] == "running"
         return self.recording
 
@@ -269,16 +271,38 @@ def test_the_page_after_the_meeting_says_when_the_recording_is_deleted(room: Roo
 
 
 @pytest.mark.requirement("R107", "R208")
-def test_raising_to_strict_encryption_stops_the_recording_first(room: Room) -> None:
-    running = room.running()
-    raised = replace(room.meeting, raises=(Raise("encryption:strict", room.product.clock(), "st_x"),))
+def test_raising_to_strict_encryption_stops_the_recording_first(tmp_path: Path) -> None:
+    """In a bank's own type of the medium band: none of the shipped ones is recorded and can be raised so."""
+    shutil.copytree(SHIPPED, tmp_path / "policy")
+    own = tmp_path / "policy" / "types" / "onboarding-1.toml"
+    text = own.read_text("utf-8")
+    for before, after in (
+        ('segments = ["private"]', 'segments = ["private", "corporate"]'),
+        ('packages = ["customer-service"', 'packages = ["fx-desk", "customer-service"'),
+        (
+            '[recording]\nrule = "never"',
+            '[recording]\nrule = "justified"\npurposes = ["client-order"]\nretention_days = 200',
+        ),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    own.write_text(
+        text + '\n[[grant]]\nto = ["adviser"]\nmay = ["record"]\n[grant.because]\nsv = "Ja."\nen = "Yes."\n', "utf-8"
+    )
+    (tmp_path / "bank").mkdir()
+    room = Room(Product(tmp_path / "bank", policy=load_policy(tmp_path / "policy")), type_name="onboarding")
+    room.product.conference.end_to_end = True
+    running = room.running(reference="")
 
-    room.product.services.recordings.before_raise(raised, actor=room.meeting.adviser or "")
+    answer = room.frida.post("room/raise", {"target": "encryption:strict"})
 
-    assert room.recording.id == running.id
-    assert room.recording.state is RecordingState.STOPPED
+    assert answer.status_code == 200, answer.text
+    assert (room.recording.id, room.recording.state) == (running.id, RecordingState.STOPPED)
     assert room.recording.stop_reason == "raised"
     assert room.commands() == ["record", "stop"]
+    kinds = room.product.kinds(room.booked)
+    assert kinds.index("recording.stopped") < kinds.index("security.raised")
+    assert room.asks().status_code == 403, "a strict meeting was recorded"
 
 
 def test_a_recorder_that_was_lost_is_noticed_and_what_it_wrote_can_be_watched(room: Room) -> None:
