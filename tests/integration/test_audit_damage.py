@@ -1,7 +1,10 @@
 """Damage on disk: a torn tail is cut and told, everything else is refused and named."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -252,10 +255,48 @@ def test_the_index_is_made_anew_when_it_is_no_good(directory: Path, damage: str)
     assert len(log.read(MEETING)) == (40 if damage == "behind" else 21)
 
 
+@pytest.mark.parametrize("held", ["immediate", "exclusive"])
+def test_an_index_that_another_process_holds_costs_no_entry(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, held: str
+) -> None:
+    """A process that is catching up, or that stands still while it does, must not stop a signature's evidence."""
+    monkeypatch.setattr("sidecar.adapters.audit_files.index._WAIT_S", 0.05)
+    log = open_log(directory)
+    assert len(log.read(MEETING)) == 21
+    index = directory / "index.sqlite"
+    before = index.stat().st_ino
+    log.append(*(record(number) for number in range(21, 40)))
+    with closing(sqlite3.connect(index, isolation_level=None)) as other:
+        other.execute(f"begin {held}")
+        assert [entry.index for entry in log.read(MEETING)] == list(range(40))
+        other.execute("rollback")
+
+    assert len(log.read(MEETING)) == 40
+    assert index.stat().st_ino == before  # a good index was not thrown away
+
+
+def test_readers_and_writers_at_once_keep_the_index_and_see_what_they_wrote(directory: Path) -> None:
+    """Two openings as two processes have; whoever looked at the log's end early meets an index that is further on."""
+    logs = [open_log(directory) for _ in range(2)]
+    logs[0].read(MEETING)
+    index = directory / "index.sqlite"
+    before = index.stat().st_ino
+
+    def work(worker: int) -> list[int]:
+        log, mine = logs[worker % 2], MeetingId(f"m_{worker}")
+        seen = []
+        for number in range(40):
+            log.append(AuditRecord("hand.raised", mine, "per_maja", NOON, {"n": number}))
+            seen.append(len(log.read(mine)))
+        return seen
+
+    with ThreadPoolExecutor(8) as workers:
+        assert list(workers.map(work, range(8))) == [list(range(1, 41))] * 8
+    assert index.stat().st_ino == before
+
+
 @pytest.mark.requirement("R119")
 def test_an_index_that_points_elsewhere_is_not_believed(directory: Path) -> None:
-    import sqlite3
-
     log = open_log(directory)
     log.read(MEETING)
     with sqlite3.connect(directory / "index.sqlite") as database:

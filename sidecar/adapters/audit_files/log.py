@@ -111,12 +111,11 @@ class FileAuditLog:
 
     def read(self, meeting: MeetingId) -> list[Entry]:
         parts = self._parts()
-        end = parts.writer.end()
         try:
-            return self._read_places(meeting, parts.index.places(meeting, end))
+            return self._read_places(meeting, parts.index.places(meeting, parts.writer.end))
         except AuditDamagedError:
             parts.index.forget()  # perhaps only the index was wrong
-            return self._read_places(meeting, parts.index.places(meeting, end))
+            return self._read_places(meeting, parts.index.places(meeting, parts.writer.end))
 
     def read_all(self, after_index: int = -1) -> Iterator[Entry]:
         end = self._parts().writer.end()
