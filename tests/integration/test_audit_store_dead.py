@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -425,11 +424,6 @@ def rules(product: Product, methods: set[str]) -> set[str]:
 
 def named(table: dict[str, Any]) -> set[str]:
     return {key.partition(" (")[0] for key in table}
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
 
 
 def test_every_route_is_accounted_for(product: Product) -> None:

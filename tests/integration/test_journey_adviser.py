@@ -2,43 +2,14 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from werkzeug.test import TestResponse
 
 from sidecar.domain.errors import ConflictError, RefusedError
-from sidecar.domain.meetings import Meeting, MeetingState, ParticipantState
-from sidecar.domain.permissions import Capacity
+from sidecar.domain.meetings import MeetingState
 from sidecar.services.booking import Booker, BookingRequest
-from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SAMIR, SIV, TURE, Browser, Product, guest
-
-START = {"method": "bankid", "same_device": False}
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
-
-
-@pytest.fixture
-def maja(product: Product) -> Browser:
-    """Maja, who opened her invitation and said yes to how data is handled."""
-    return product.arrives(product.place_of(product.book(guests=[guest(SAMIR)]), Capacity.CUSTOMER))
-
-
-def meeting_of(browser: Browser) -> Meeting:
-    return browser.product.meeting(browser.product.place(browser.place).meeting)
-
-
-def state_of(browser: Browser) -> ParticipantState:
-    return browser.product.place(browser.place).state
-
-
-def rule(answer: TestResponse) -> str:
-    assert answer.status_code == 403, answer.text
-    return str(answer.get_json()["rule"])
-
+from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SIV, TURE, Product
+from tests.integration.journey_steps import meeting_of, rule
 
 # The adviser
 

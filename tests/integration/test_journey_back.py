@@ -1,42 +1,13 @@
 """Away and back: who leaves keeps the place for a while, who was put out stays out, and the bridge is believed."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from werkzeug.test import TestResponse
 
 from sidecar.domain.ids import ParticipantId
-from sidecar.domain.meetings import Meeting, ParticipantState
-from sidecar.domain.permissions import Capacity
-from sidecar.testing import ELIN, MAJA, SAMIR, Browser, Product, guest
-
-START = {"method": "bankid", "same_device": False}
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
-
-
-@pytest.fixture
-def maja(product: Product) -> Browser:
-    """Maja, who opened her invitation and said yes to how data is handled."""
-    return product.arrives(product.place_of(product.book(guests=[guest(SAMIR)]), Capacity.CUSTOMER))
-
-
-def meeting_of(browser: Browser) -> Meeting:
-    return browser.product.meeting(browser.product.place(browser.place).meeting)
-
-
-def state_of(browser: Browser) -> ParticipantState:
-    return browser.product.place(browser.place).state
-
-
-def rule(answer: TestResponse) -> str:
-    assert answer.status_code == 403, answer.text
-    return str(answer.get_json()["rule"])
-
+from sidecar.domain.meetings import ParticipantState
+from sidecar.testing import ELIN, MAJA, Browser, Product
+from tests.integration.journey_steps import START, meeting_of, rule, state_of
 
 # Away and back
 

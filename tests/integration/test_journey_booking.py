@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,11 +23,6 @@ from sidecar.testing import COLM, ELIN, MAJA, SAMIR, SIV, TURE, Product, guest
 
 HOUR = timedelta(hours=1)
 NAIVE = datetime(2026, 11, 24, 13)  # noqa: DTZ001 - as a careless program would send it
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +135,6 @@ BAD_GUESTS: list[tuple[str, dict[str, Any], str]] = [
     ("a wrong personal number", {"national_id": "198805071234"}, "national_id"),
     ("a country nobody knows", {"country": "XX"}, "national_id"),
     ("a part that is no guest's", {"capacity": Capacity.ADVISER}, "capacity"),
-    ("the customer's part", {"capacity": Capacity.CUSTOMER}, "capacity"),
     ("the recorder's part", {"capacity": Capacity.RECORDER}, "capacity"),
     ("a language nobody writes", {"language": "xx"}, "language"),
     ("no language", {"language": ""}, "language"),

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ from sidecar.services.ports import DeliveryFailedError, Errand
 from sidecar.testing import BERIT, ELIN, MAJA, SAMIR, SIV, TURE, Product, guest
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
 
 
 def errands(product: Product, meeting: Meeting, template: str = "") -> list[Errand]:

@@ -17,6 +17,7 @@ from sidecar.domain.recordings import Recording, RecordingState
 from sidecar.recorder.sealed import SealedWriter
 from sidecar.recorder.session import Session
 from sidecar.testing import AGNES, COLM, ELIN, FRIDA, SAMIR, TURE, Browser, Product, guest
+from tests.integration.journey_steps import enters
 
 LAW = "mifid-ii-16-7"
 
@@ -34,10 +35,7 @@ class Room:
         self.agnes = self.enters(Capacity.CUSTOMER, AGNES)
 
     def enters(self, capacity: Capacity, who: Any) -> Browser:
-        browser = self.product.arrives(self.product.place_of(self.booked, capacity)).waits(who)
-        assert self.frida.post("room/admit", {"participant": browser.place}).status_code == 200
-        assert browser.joins().status_code == 200
-        return browser
+        return enters(self.frida, self.booked, capacity, who)
 
     @property
     def meeting(self) -> Meeting:
@@ -73,11 +71,6 @@ class Room:
             "data": {"recording": self.recording.id, "position_ms": 5000} | data,
         }
         assert self.product.bridge_says(event).status_code == 200
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
 
 
 @pytest.fixture

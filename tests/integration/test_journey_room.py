@@ -2,17 +2,16 @@
 
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
 
 from sidecar.domain.errors import ConflictError
 from sidecar.domain.identity import LoA
 from sidecar.domain.meetings import Meeting, MeetingState, ParticipantState
 from sidecar.domain.permissions import Capacity, Permission
 from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SAMIR, TURE, Browser, Product, guest
+from tests.integration.journey_steps import enters, rule
 
 
 class Room:
@@ -28,17 +27,11 @@ class Room:
             type_name=type_name, adviser=adviser, customer=product.customer(customer, segment=segment), guests=guests
         )
         self.elin = product.opens(booked, adviser)
-        self.maja = self._enters(booked, Capacity.CUSTOMER, customer)
-        self.samir = self._enters(booked, Capacity.OBSERVER, SAMIR)
-        self.ture = self._enters(booked, Capacity.REPRESENTATIVE, TURE)
+        self.maja = enters(self.elin, booked, Capacity.CUSTOMER, customer)
+        self.samir = enters(self.elin, booked, Capacity.OBSERVER, SAMIR)
+        self.ture = enters(self.elin, booked, Capacity.REPRESENTATIVE, TURE)
         assert self.elin.joins().status_code == 200
         self.id = booked
-
-    def _enters(self, meeting: Meeting, capacity: Capacity, who: Any) -> Browser:
-        browser = self.product.arrives(self.product.place_of(meeting, capacity)).waits(who)
-        assert self.elin.post("room/admit", {"participant": browser.place}).status_code == 200
-        assert browser.joins().status_code == 200
-        return browser
 
     @property
     def meeting(self) -> Meeting:
@@ -53,11 +46,6 @@ class Room:
 
 
 @pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
-
-
-@pytest.fixture
 def room(product: Product) -> Room:
     return Room(product)
 
@@ -66,11 +54,6 @@ def room(product: Product) -> Room:
 def still(tmp_path_factory: pytest.TempPathFactory) -> Room:
     """One meeting for all that is refused by its field: none of it may change anything in it."""
     return Room(Product(tmp_path_factory.mktemp("still")))
-
-
-def rule(answer: TestResponse) -> str:
-    assert answer.status_code == 403, answer.text
-    return str(answer.get_json()["rule"])
 
 
 # Who may do what

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sidecar.domain.permissions import Capacity
 from sidecar.testing import ELIN, MAJA, SAMIR, Browser, Product, guest
+from tests.integration.journey_steps import enters
 
 
 def text64(data: bytes) -> str:
@@ -35,16 +36,10 @@ class Meeting:
         self.booked = self.product.book(guests=[guest(SAMIR)])
         self.elin = self.product.opens(self.booked, ELIN)
         assert self.elin.joins().status_code == 200
-        self.maja = self._enters(Capacity.CUSTOMER, MAJA)
-        self.samir = self._enters(Capacity.OBSERVER, SAMIR)
+        self.maja = enters(self.elin, self.booked, Capacity.CUSTOMER, MAJA)
+        self.samir = enters(self.elin, self.booked, Capacity.OBSERVER, SAMIR)
         if strict:
             assert self.elin.post("room/raise", {"target": "encryption:strict"}).status_code == 200
-
-    def _enters(self, capacity: Capacity, who: Any) -> Browser:
-        browser = self.product.arrives(self.product.place_of(self.booked, capacity)).waits(who)
-        assert self.elin.post("room/admit", {"participant": browser.place}).status_code == 200
-        assert browser.joins().status_code == 200
-        return browser
 
     @staticmethod
     def seen(reader: Browser, other: Browser) -> dict[str, Any]:

@@ -17,11 +17,6 @@ CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
-
-
-@pytest.fixture
 def maja(product: Product) -> Browser:
     """Maja's browser, identified and in the lobby."""
     return product.arrives(product.place_of(product.book(guests=[guest(SAMIR)]), Capacity.CUSTOMER)).waits(MAJA)

@@ -191,11 +191,6 @@ def test_an_event_is_written_as_browsers_read_it() -> None:
 # The streams of the pages
 
 
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
-
-
 @contextmanager
 def stream(browser: Browser, path: str) -> Iterator[Callable[[], tuple[str, Any]]]:
     """Open a page's stream, in a thread of its own as a server does, and yield what reads its next event.

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,11 +11,6 @@ from sidecar.domain.permissions import Capacity
 from sidecar.testing import ELIN, MAJA, ORIGIN, Browser, Product
 
 pytestmark = pytest.mark.requirement("R001", "R011")
-
-
-@pytest.fixture
-def product(tmp_path: Path) -> Product:
-    return Product(tmp_path)
 
 
 @pytest.fixture
