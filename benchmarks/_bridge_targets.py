@@ -13,10 +13,9 @@ from benchmarks._bridge_connection import read_remote
 from sidecar.adapters.key_files import KeyRing
 from sidecar.domain import clock
 from sidecar.domain.control_tokens import mint_control_token
-from sidecar.domain.identity import LoA
-from sidecar.domain.ids import MeetingId, ParticipantId, RoomName
-from sidecar.domain.permissions import Capacity
-from sidecar.domain.tokens import JITSI_FEATURES, JoinClaims, mint_join_token, new_jti
+from sidecar.domain.ids import ParticipantId, RoomName
+from sidecar.domain.tokens import mint_join_token, new_jti
+from sidecar.testing.tokens import join_claims
 
 if TYPE_CHECKING:
     from benchmarks._bridge_load import Generator
@@ -40,7 +39,6 @@ class OurBridge:
             connection.connect(read_remote(answer))
 
     def join(self, room: str, participant: str, offer: str) -> str:
-
         now = clock.utc_now()
         path = f"/v1/rooms/{room}/participants"
         body = json.dumps({"token": self._join_token(room, participant), "sdp": offer}).encode()
@@ -58,28 +56,13 @@ class OurBridge:
         return str(answer.json()["sdp"])
 
     def _join_token(self, room: str, participant: str) -> str:
-
         now = clock.utc_now()
-        claims = JoinClaims(
-            issuer="tillit",
+        claims = join_claims(
             audience="tillit-local",
-            brand="exempelbanken",
             room=RoomName(room),
             jti=new_jti(),
             user_id=ParticipantId(participant),
-            name="Load",
-            affiliation="member",
-            moderator=False,
-            features=dict.fromkeys(JITSI_FEATURES, False),
-            meeting=MeetingId(f"m_{room}"),
-            band="low",
-            type_ref="load@1",
-            capacity=Capacity.CUSTOMER,
-            loa=LoA.LOW,
-            method="none",
             permissions=frozenset({"speak", "show_camera", "share_window"}),
-            region="local",
-            encryption="transit",
             session_until=now + timedelta(hours=1),
         )
         return mint_join_token(claims, signing_key=self._ring.signing_key("join"), now=now, ttl=timedelta(seconds=60))

@@ -23,10 +23,9 @@ from sidecar.adapters.key_files import KeyRing
 from sidecar.bridge.testing import ALL_MEDIA, Client, eventually, local_address
 from sidecar.domain import clock
 from sidecar.domain.control_tokens import SeenIds, mint_control_token, verify_control_token
-from sidecar.domain.identity import LoA
-from sidecar.domain.ids import MeetingId, ParticipantId, RoomName
-from sidecar.domain.permissions import Capacity
-from sidecar.domain.tokens import JITSI_FEATURES, JoinClaims, mint_join_token, new_jti
+from sidecar.domain.ids import ParticipantId, RoomName
+from sidecar.domain.tokens import mint_join_token, new_jti
+from sidecar.testing.tokens import join_claims
 
 
 @dataclass
@@ -94,26 +93,12 @@ class Started:
 
     def join_token(self, participant: str, room: str = "kitchen", permissions: frozenset[str] = ALL_MEDIA) -> str:
         now = clock.utc_now()
-        claims = JoinClaims(
-            issuer="tillit",
+        claims = join_claims(
             audience="tillit-local",
-            brand="exempelbanken",
             room=RoomName(room),
             jti=new_jti(),
             user_id=ParticipantId(participant),
-            name="Maja Granlid",
-            affiliation="member",
-            moderator=False,
-            features=dict.fromkeys(JITSI_FEATURES, False),
-            meeting=MeetingId("m_1"),
-            band="medium",
-            type_ref="mortgage@1",
-            capacity=Capacity.CUSTOMER,
-            loa=LoA.SUBSTANTIAL,
-            method="test",
             permissions=permissions,
-            region="eu-north-se",
-            encryption="bridge",
             session_until=now + timedelta(hours=1),
         )
         return mint_join_token(claims, signing_key=self.ring.signing_key("join"), now=now, ttl=timedelta(seconds=60))

@@ -11,38 +11,16 @@ from typing import Any
 
 import pytest
 
-from sidecar.domain.identity import LoA
-from sidecar.domain.ids import MeetingId, ParticipantId, RoomName
+from sidecar.domain.ids import RoomName
 from sidecar.domain.jws import Algorithm, JwkSet, TokenRefusedError, local_signing_key, new_private_key
-from sidecar.domain.permissions import Capacity
-from sidecar.domain.tokens import JITSI_FEATURES, JoinClaims, mint_join_token, verify_join_token
+from sidecar.domain.tokens import mint_join_token, verify_join_token
+from sidecar.testing.tokens import join_claims
 
 HERE = Path(__file__).parent
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 forged_join_tokens = runpy.run_path(str(HERE.parent / "data" / "forged_tokens.py"))["forged_join_tokens"]
 
-CLAIMS = JoinClaims(
-    issuer="tillit",
-    audience="shard-se",
-    brand="exempelbanken",
-    room=RoomName("r7hq2m"),
-    jti="Zm9yZ2VkLXRva2Vucw",
-    user_id=ParticipantId("p_maja"),
-    name="Maja Granlid",
-    affiliation="member",
-    moderator=False,
-    features=dict.fromkeys(JITSI_FEATURES, False),
-    meeting=MeetingId("m_mortgage"),
-    band="high",
-    type_ref="mortgage@7",
-    capacity=Capacity.CUSTOMER,
-    loa=LoA.SUBSTANTIAL,
-    method="bankid-qr",
-    permissions=frozenset({"speak", "show_camera", "document_room.annotate"}),
-    region="se",
-    encryption="bridge",
-    session_until=NOON + timedelta(hours=1),
-)
+CLAIMS = join_claims(session_until=NOON + timedelta(hours=1))
 
 
 def verdict_of_python(

@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.domain.errors import InvalidInputError
-from sidecar.domain.identity import LoA
-from sidecar.domain.ids import MeetingId, ParticipantId, RoomName
 from sidecar.domain.jws import (
     Algorithm,
     JwkSet,
@@ -25,7 +23,6 @@ from sidecar.domain.jws import (
     sign_compact,
     unb64url,
 )
-from sidecar.domain.permissions import Capacity
 from sidecar.domain.tokens import (
     JITSI_FEATURES,
     MAX_JOIN_TTL,
@@ -38,6 +35,7 @@ from sidecar.domain.tokens import (
     new_jti,
     verify_join_token,
 )
+from sidecar.testing.tokens import join_claims
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TTL = timedelta(seconds=60)
@@ -45,28 +43,7 @@ JOIN_KEY = local_signing_key("ES256", new_private_key("ES256"))
 OTHER_KEY = local_signing_key("ES256", new_private_key("ES256"))
 JWKS = JwkSet([JOIN_KEY.public_jwk()])
 
-CLAIMS = JoinClaims(
-    issuer="tillit",
-    audience="shard-se",
-    brand="exempelbanken",
-    room=RoomName("r7hq2m"),
-    jti="Zm9yZ2VkLXRva2Vucw",
-    user_id=ParticipantId("p_maja"),
-    name="Maja Granlid",
-    affiliation="member",
-    moderator=False,
-    features=dict.fromkeys(JITSI_FEATURES, False),
-    meeting=MeetingId("m_mortgage"),
-    band="high",
-    type_ref="mortgage@7",
-    capacity=Capacity.CUSTOMER,
-    loa=LoA.SUBSTANTIAL,
-    method="bankid-qr",
-    permissions=frozenset({"speak", "show_camera", "document_room.annotate"}),
-    region="se",
-    encryption="bridge",
-    session_until=NOON + timedelta(hours=1),
-)
+CLAIMS = join_claims(session_until=NOON + timedelta(hours=1))
 
 
 def verify(token: str, *, now: datetime = NOON, room: str = "r7hq2m", jwks: JwkSet = JWKS) -> VerifiedJoin:
