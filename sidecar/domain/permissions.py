@@ -50,3 +50,4 @@ class Capacity(StrEnum):
 
 STAFF_CAPACITIES = frozenset({Capacity.ADVISER, Capacity.SPECIALIST})
 GUEST_CAPACITIES = frozenset({Capacity.REPRESENTATIVE, Capacity.OBSERVER})
+INVITED_CAPACITIES = GUEST_CAPACITIES | {Capacity.CUSTOMER}  # a further customer, where the meeting's type has room

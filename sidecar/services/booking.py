@@ -11,7 +11,7 @@ from sidecar.domain.identity import Subject
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, StaffId, new_id
 from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.national_ids import NationalIdError, normalise
-from sidecar.domain.permissions import GUEST_CAPACITIES, Capacity
+from sidecar.domain.permissions import INVITED_CAPACITIES, Capacity
 from sidecar.domain.placement import new_room
 from sidecar.domain.policy import LANGUAGES, Decision, MeetingType, Policy, Segment, may_book
 from sidecar.services.acts import Act, Acts
@@ -31,7 +31,10 @@ _SOON = timedelta(hours=1)  # a meeting this near needs a shard that answers now
 
 @dataclass(frozen=True)
 class GuestRequest:
-    """Somebody besides the customer. national_id: with country, needed where the type asks for an eID."""
+    """Somebody besides the first customer: a guest, or a further customer where the type has room.
+
+    national_id: with country, needed where the type asks for an eID.
+    """
 
     name: str = field(repr=False)
     capacity: Capacity
@@ -113,6 +116,7 @@ class Booking:
         meeting_id = MeetingId(new_id("m"))
         act = Act("meeting.booked", booker.actor, now, meeting_id)
         self._acts.require(act, may_book(self._policy, booker.packages, segment, meeting_type))
+        self._acts.require(act, room_for(meeting_type, [guest.capacity for guest in request.guests], customers=1))
         region = self._region(customer.country)
         shard = self._placement.choose(customer.country, answering=request.starts_at <= now + _SOON)
         if isinstance(shard, Decision):
@@ -188,6 +192,8 @@ class Booking:
         places = self._meetings.participants(meeting.id)
         if len(places) >= meeting_type.max_people:
             self._acts.refuse(act, Decision(False, f"{meeting_type.ref}/max_people", "meeting-full"))
+        customers = sum(each.capacity is Capacity.CUSTOMER for each in places)
+        self._acts.require(act, room_for(meeting_type, [guest.capacity], customers=customers))
         fresh: list[Person] = []
         person = self._guest(meeting_type, guest, fresh)
         if any(each.person == person.id for each in places):
@@ -344,8 +350,8 @@ class Booking:
 
     def _guest(self, meeting_type: MeetingType, guest: GuestRequest, fresh: list[Person]) -> Person:
         """Return the person behind a guest. One the bank does not know joins those to be stored."""
-        if guest.capacity not in GUEST_CAPACITIES:
-            raise InvalidInputError("A guest is an observer or a representative.", field="capacity")
+        if guest.capacity not in INVITED_CAPACITIES:
+            raise InvalidInputError("A guest is an observer, a representative or a further customer.", field="capacity")
         name = _text("name", guest.name, _NAME_SIGNS)
         if not guest.email or "@" not in guest.email:
             raise InvalidInputError("A guest needs an e-mail address for the invitation.", field="email")
@@ -402,6 +408,12 @@ class Booking:
 
 
 _ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}
+
+
+def room_for(meeting_type: MeetingType, invited: Sequence[Capacity], *, customers: int) -> Decision:
+    """Say whether these can come beside so many customers: a company may send all its signatories, a person none."""
+    count = customers + sum(each is Capacity.CUSTOMER for each in invited)
+    return Decision(count <= meeting_type.max_customers, f"{meeting_type.ref}/max_customers", "customers-full")
 
 
 def _invitation(place: Participant) -> str:

@@ -30,7 +30,8 @@ class PlaceView:
 
     meeting, participant: ids. person: the pseudonym, of a customer, guest or staff member; "" for a caller who
     has not identified. name: as verified, or as invited before that. permissions: what the policy grants now.
-    inside: admitted, and the time in the room not over. meeting_type: "mortgage@1".
+    inside: admitted, and the time in the room not over. away: inside, but left or lost just now, and may come back.
+    meeting_type: "mortgage@1".
     """
 
     meeting: str
@@ -48,6 +49,7 @@ class PlaceView:
     is_staff: bool
     inside: bool
     meeting_state: str
+    away: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class MeetingView:
 
     titles, purposes of the type: by language. signing: the methods type and floors leave now, of "touch", "sms",
     "eid", "eid_step_up". plugins: those this meeting lets in now. state: "booked", "open", "ended", ...
+    approvers: how many people a transaction needs at the least.
     """
 
     id: str
@@ -75,6 +78,7 @@ class MeetingView:
     signing: frozenset[str]
     plugins: frozenset[str]
     places: tuple[PlaceView, ...]
+    approvers: int = 1
 
     def title(self, language: str) -> str:
         """Return the type's title in a language, in English where it has none."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.identity import LoA, Subject
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId
-from sidecar.domain.meetings import FINAL_STATES, Meeting, Participant
+from sidecar.domain.meetings import FINAL_STATES, Meeting, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import (
     Policy,
@@ -102,6 +102,7 @@ class PluginViews:
             is_staff=place.is_staff,
             inside=self._is_inside(meeting, place),
             meeting_state=meeting.state.value,
+            away=place.state is ParticipantState.AWAY,
         )
 
     def places(self, meeting: str) -> list[PlaceView]:
@@ -129,6 +130,7 @@ class PluginViews:
             signing=signing_for(self._policy, where),
             plugins=let_in(self._policy, found),
             places=tuple(self.place_of(found, place) for place in self._meetings.participants(found.id)),
+            approvers=where.type.approvers,
         )
 
     def person(self, person: str) -> PersonView:

@@ -31,6 +31,7 @@ MAJA = Invented("maja", "Maja Granlid", "199002142389", "maja.granlid@example.or
 SAMIR = Invented("samir", "Samir Haddin", "198805071233", "samir.haddin@example.org", "+46701740606")
 TURE = Invented("ture", "Ture Almvik", "196103182371", "ture.almvik@example.org", "+46701740607")
 AGNES = Invented("agnes", "Agnes Rask", "198412032396", "ekonomi@rasklera.example.org", "+46701740609")
+YLVA = Invented("ylva", "Ylva Klerå", "197709072388", "ylva@rasklera.example.org", "+46701740612")
 ELIN = Invented("elin", "Elin Sjöhage", groups=("bank-mortgage-advisers",))
 SIV = Invented("siv", "Siv Tallbo", groups=("bank-customer-service",))
 FRIDA = Invented("frida", "Frida Oxelbo", groups=("bank-fx-desk",))

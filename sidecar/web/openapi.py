@@ -40,7 +40,10 @@ SCHEMAS: dict[str, Any] = {
         ["name", "capacity", "email"],
         {
             "name": {"type": "string", "maxLength": 120},
-            "capacity": {"enum": ["observer", "representative"]},
+            "capacity": {
+                "enum": ["observer", "representative", "customer"],
+                "description": "customer: one more of them, where the type has room (max_customers)",
+            },
             "email": {"type": "string", "maxLength": 254},
             "phone": {"type": "string", "maxLength": 40},
             "national_id": {"type": "string", "description": "needed where the type asks for an eID"},

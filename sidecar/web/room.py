@@ -52,6 +52,7 @@ def page(pid: str) -> AnyResponse | str:
         room_texts=t.texts_under("room") | panel_texts(services(), t),
         leave_url=f"/desk/meetings/{meeting.id}" if here.is_staff else f"/v/{pid}/left",
         languages=[],
+        more_customers=services().policy.type(meeting.type_ref).max_customers > 1,
     )
     if jitsi is None:
         return text
@@ -303,7 +304,7 @@ def guest_of(body: dict[str, Any]) -> GuestRequest:
     try:
         capacity = Capacity(text_of(body, "capacity", longest=20))
     except ValueError as error:
-        raise InvalidInputError("A guest is an observer or a representative.", field="capacity") from error
+        raise InvalidInputError("There is no such part in a meeting.", field="capacity") from error
     return GuestRequest(
         name=text_of(body, "name", longest=200),
         capacity=capacity,

@@ -27,6 +27,7 @@ DEFAULT_PERSONS = (
     Person("samir", "Samir", "Haddin", "198805071233"),
     Person("ture", "Ture", "Almvik", "196103182371"),
     Person("agnes", "Agnes", "Rask", "198412032396"),
+    Person("ylva", "Ylva", "Klerå", "197709072388"),
     Person("other", "Vide", "Strömhag", "197511094828", label="someone-else"),
 )
 

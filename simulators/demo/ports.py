@@ -23,6 +23,7 @@ _PARTS = {
     "mailbox": "the mailboxes",
     "systems": "the bank's other systems",
     "tsa": "the time-stamp authority",
+    "scanner": "the virus scanner",
     "guide": "this guide",
 }
 
@@ -52,6 +53,7 @@ class Ports:
     mailbox: int = 8092
     systems: int = 8094
     tsa: int = 8095
+    scanner: int = 8096
     guide: int = 8088
 
     @classmethod

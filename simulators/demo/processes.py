@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 State = Literal["starting", "running", "silent", "down"]
@@ -37,7 +39,8 @@ class StoppedError(Exception):
 
 @dataclass
 class Process:
-    """One process of the demo. command: as one would type it. health: a URL that answers 200 when it is ready.
+    """One process of the demo. command: as one would type it. health: a URL that answers 200 when it is ready, or
+    tcp://host:port of one that speaks another protocol.
 
     writes: a file it leaves for the others when it starts; an old one is removed before.
     """
@@ -69,7 +72,11 @@ class Process:
             return _runs_elsewhere(self.command)
         if not self.health:
             return True
+        where = urlsplit(self.health)
         try:
+            if where.scheme == "tcp":
+                with socket.create_connection((where.hostname, where.port), timeout=2):
+                    return True
             with urllib.request.urlopen(self.health, timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):

@@ -205,6 +205,12 @@ class World:
                 python("-m", "simulators.tsa", "--dir", f"{at}/tsa", "--port", str(p.tsa)),
                 f"http://127.0.0.1:{p.tsa}/healthz",
             ),
+            Process(
+                "scanner",
+                "virus scanner",
+                python("-m", "simulators.clamd", "--port", str(p.scanner)),
+                f"tcp://127.0.0.1:{p.scanner}",
+            ),
         ]
 
     def product(self) -> list[Process]:
@@ -320,9 +326,10 @@ roots = "{tsa}/roots.pem"
 tsa_url = "http://127.0.0.1:{p.tsa}/"
 crls = ["http://127.0.0.1:{p.tsa}/crl/seal.crl", "http://127.0.0.1:{p.tsa}/crl/tsa.crl"]
 """
+        documents = f'[plugins.document_room]\nscanner = "tcp:127.0.0.1:{p.scanner}"\n'
         forms = '[plugins.forms]\npublished = ["gala_order"]\n'
         left = ((self.folder / name / "settings.toml").read_text() for name in ("identity", "post", "systems"))
-        return "\n".join([bankid, signing, forms, *left])
+        return "\n".join([bankid, signing, documents, forms, *left])
 
 
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -1,4 +1,4 @@
-"""The company story, whole: adviser, company and lawyer in three browsers, from booking to evidence that verifies."""
+"""The company story, whole: adviser, two of the company and its lawyer, from booking to evidence that verifies."""
 
 import hashlib
 import io
@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import FilePayload, Locator, Page, expect, sync_playwright
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
-from sidecar.testing import AGNES, FRIDA, TURE
-from simulators.demo.story import DESKTOP, Person, Story, browser_of
+from sidecar.testing import AGNES, FRIDA, TURE, YLVA
+from simulators.demo.story import DESKTOP, HANDHELD, Person, Story, browser_of
 from simulators.demo.world import Ports, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -74,7 +74,8 @@ class Held:
 
 
 class CompanyStory(Story):
-    """Frida, the adviser, where the mortgage has Elin; Agnes for the company; Ture, its lawyer, as guest."""
+    """Frida, the adviser, where the mortgage has Elin; Agnes and Ylva for the company, Ylva on her phone; Ture,
+    its lawyer, as guest."""
 
     def __init__(self, world: World, browser: Any, pictures: Path) -> None:
         super().__init__(world, browser, pictures=pictures, told=lambda step: None)
@@ -86,6 +87,7 @@ class CompanyStory(Story):
             person.context.close()
         self.agnes = self.maja = self.person(browser, DESKTOP)
         self.ture = self.samir = self.person(browser, DESKTOP)
+        self.ylva = self.person(browser, HANDHELD, phone=True)
 
     def photograph(self, person: Person, name: str) -> None:
         if os.environ.get("SCREENSHOTS"):
@@ -94,7 +96,7 @@ class CompanyStory(Story):
     def hold(self) -> None:
         self.sign_in_at_the_desk(FRIDA.name)
         self.book()
-        for person, who in ((self.agnes, AGNES), (self.ture, TURE)):
+        for person, who in ((self.agnes, AGNES), (self.ture, TURE), (self.ylva, YLVA)):
             self.arrive(person, who.email)
             self.identify(person, who.key)
         self.start_the_meeting()
@@ -103,6 +105,8 @@ class CompanyStory(Story):
         self.admit(TURE.name)
         self.see_each_other(self.frida, self.ture)
         self.see_each_other(self.agnes, self.ture)
+        self.admit(YLVA.name)
+        self.see_each_other(self.frida, self.ylva)
         self.chat()
         self.share_a_window()
         self.try_files_and_shares()
@@ -112,7 +116,7 @@ class CompanyStory(Story):
 
     def book(self) -> None:
         page = self.frida.page
-        self._before = {each.email: len(self._messages(each.email)) for each in (AGNES, TURE)}
+        self._before = {each.email: len(self._messages(each.email)) for each in (AGNES, TURE, YLVA)}
         page.goto(f"{self.world.bank}/desk/book")
         if not (kind := page.get_by_role("radio", name=re.compile("Företag, valuta"))).is_visible():
             page.locator("#more").click()
@@ -120,13 +124,16 @@ class CompanyStory(Story):
         page.get_by_role("combobox", name="Kund").press_sequentially("Agnes")
         page.get_by_role("option", name=re.compile(AGNES.name)).click()
         page.get_by_label("Syfte, står i inbjudan").fill("Säkra en betalning i euro")
-        page.get_by_role("button", name="Lägg till", exact=True).click()
-        page.get_by_label("Namn").fill(TURE.name)
-        page.locator("#g-capacity").select_option("representative")
-        page.get_by_label("E-post, dit går länken").fill(TURE.email)
-        page.get_by_label("Mobil, dit går en kod").fill(TURE.phone)
-        page.get_by_label("Personnummer").fill(TURE.number)
-        page.get_by_role("button", name="Lägg till gästen").click()
+        for who, capacity in ((TURE, "representative"), (YLVA, "customer")):
+            page.get_by_role("button", name="Lägg till", exact=True).click()
+            page.get_by_label("Namn").fill(who.name)
+            page.locator("#g-capacity").select_option(capacity)
+            page.get_by_label("E-post, dit går länken").fill(who.email)
+            page.get_by_label("Mobil, dit går en kod").fill(who.phone)
+            page.get_by_label("Personnummer").fill(who.number)
+            page.get_by_role("button", name="Lägg till gästen").click()
+            expect(page.locator("#guests")).to_contain_text(who.name)
+        self.photograph(self.frida, "book")
         page.get_by_role("button", name="Boka och skicka inbjudan").click()
         page.wait_for_url(re.compile(r"/desk/meetings/m_"))
         self.meeting = re.search(r"m_[a-z0-9]+", page.url)[0]  # type: ignore[index]
@@ -134,6 +141,9 @@ class CompanyStory(Story):
     def approve_on_the_phone(self, page: Page, holder: str) -> None:
         """Scan the code: on a computer it is shown at once, so an order is new if no person had it before."""
         expect(page.locator("#identify")).to_be_visible()
+        show = page.get_by_role("button", name=re.compile("Visa koden|QR", re.IGNORECASE))
+        if page.locator("#identify").get_attribute("data-state") == "idle" and show.first.is_visible():
+            show.first.click()  # a phone offers its own app first
         self.answer_on_the_phone(holder)
 
     def answer_on_the_phone(self, holder: str) -> str:
@@ -198,7 +208,7 @@ class CompanyStory(Story):
         frida.locator("input[type=file]").last.set_input_files(files=[paper])
         expect(frida.locator(".dr-count")).to_have_text("Sida 1 av 2", timeout=WAIT_MS)
         frida.get_by_role("button", name="Visa för alla").click()
-        readers = [frida, self._documents(self.agnes), self._documents(self.ture)]
+        readers = [frida, *(self._documents(each) for each in (self.agnes, self.ture, self.ylva))]
         for page in (1, 2):
             for reader in readers:
                 expect(reader.locator(".dr-count")).to_have_text(f"Sida {page} av 2", timeout=WAIT_MS)
@@ -214,7 +224,7 @@ class CompanyStory(Story):
             self.held.answers[f"take {name}"] = self._fetch(person, file)
 
     def approve(self) -> None:
-        """Frida asks for the approval of an amount under the agreement; Agnes gives it with her BankID anew."""
+        """Frida asks for the approval of an amount under the agreement; two of the company give it with BankID anew."""
         known = len(self._messages(AGNES.email))
         self.open_from_menu(self.frida.page, "Skriv under")
         panel = self.frida.page.locator("[data-panel=signing]")
@@ -235,29 +245,55 @@ class CompanyStory(Story):
         self.held.answers["see ture"] = self._fetch(self.ture, f"pades_signing/signings/{signing}")
         self.held.answers["approve ture"] = self.ask(self.ture, f"pades_signing/signings/{signing}/start")
         self.held.answers["approve frida"] = self.ask(self.frida, f"pades_signing/signings/{signing}/start")
+        alone = {"act": "approve", "title": ACT, "amount": {"minor": 1, "currency": "EUR"}}
+        parties = [{"participant": self.place_of(self.agnes)}]
+        self.held.answers["one approver"] = self.ask(
+            self.frida, "pades_signing/signings", {**alone, "parties": parties}
+        )
         hers.get_by_role("button", name="Godkänn: BankID").click()
         self.held.shown_on_the_phone = self.answer_on_the_phone(AGNES.key)
-        for page in (self.agnes.page, self.frida.page):
+        expect(hers.get_by_text("Nu har du godkänt.")).to_be_visible(timeout=2 * WAIT_MS)
+        self.held.states["after one"] = self._fetch(self.agnes, "pades_signing/signings")["body"]["signings"][0]
+        ylvas = self.ylva.page.locator("[data-panel=signing]")
+        ylvas.get_by_role("button", name="Godkänn: BankID").click(timeout=WAIT_MS)
+        self.through_the_app_and_back(ylvas)
+        for page in (self.agnes.page, self.ylva.page, self.frida.page):
             expect(page.locator("[data-panel=signing]").get_by_text(re.compile("^Klart\\. "))).to_be_visible(
                 timeout=2 * WAIT_MS
             )
-        self.photograph(self.agnes, "approved")
+        for person, name in ((self.agnes, "approved"), (self.ylva, "approved-phone"), (self.frida, "approved-adviser")):
+            self.photograph(person, name)
         with self.agnes.page.expect_download() as download:
             hers.get_by_role("link", name="Ladda ner ditt exemplar").click()
         self.held.receipt = self.pictures / "approval.pdf"
         download.value.save_as(self.held.receipt)
         self.held.copy = self._messages(AGNES.email, more_than=known, wait_s=60)[0]
 
-    def ask(self, person: Person, path: str) -> dict[str, Any]:
-        """Begin an approval from this person's own browser, past every button."""
+    def through_the_app_and_back(self, panel: Locator) -> None:
+        """Ylva's phone holds the app: it opens from the panel, and comes back to a page of its own."""
+        link = panel.get_by_role("link", name="Öppna appen").get_attribute("href", timeout=WAIT_MS)
+        token = re.search(r"autostarttoken=([^&]+)", str(link))
+        assert token is not None, link
+        self.photograph(self.ylva, "approving-phone")
+        phone, said = f"{self.world.phone}/phone", {"autoStartToken": token[1], "person": YLVA.key}
+        order = requests.post(f"{phone}/open", json=said, timeout=10).json()["order"]
+        said = {"order": order, "person": YLVA.key}
+        requests.post(f"{phone}/approve", json=said, timeout=10).raise_for_status()
+        back = self.ylva.context.new_page()
+        back.goto(next(str(each["return_url"]) for each in self.orders() if each["order"] == order))
+        expect(back.get_by_text("Klart. Du kan stänga den här sidan")).to_be_visible(timeout=2 * WAIT_MS)
+        back.close()
+
+    def ask(self, person: Person, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Post from this person's own browser, past every button. body: the beginning of an approval where none."""
         found: dict[str, Any] = person.page.evaluate(
-            """async (url) => {
+            """async ([url, body]) => {
                 const csrf = document.querySelector('meta[name="csrf"]').content;
                 const headers = {"Content-Type": "application/json", "X-Tillit-CSRF": csrf};
-                const answer = await fetch(url, {method: "POST", headers, body: JSON.stringify({method: "bankid"})});
+                const answer = await fetch(url, {method: "POST", headers, body: JSON.stringify(body)});
                 return {status: answer.status, body: await answer.json().catch(() => ({}))};
             }""",
-            f"/v/{self.place_of(person)}/x/{path}",
+            [f"/v/{self.place_of(person)}/x/{path}", body or {"method": "bankid"}],
         )
         return found
 
@@ -293,13 +329,13 @@ def kinds_of(story: CompanyStory) -> list[str]:
 
 
 @pytest.mark.requirement("R160", "R035")
-def test_three_browsers_hold_the_company_meeting_where_only_the_bank_shares_and_never_a_whole_screen(
+def test_four_browsers_hold_the_company_meeting_where_only_the_bank_shares_and_never_a_whole_screen(
     story: CompanyStory,
 ) -> None:
     answers, kinds = story.held.answers, kinds_of(story)
 
-    assert [person.problems for person in (story.frida, story.agnes, story.ture)] == [[], [], []]
-    assert kinds.count("participant.joined") == 3
+    assert [person.problems for person in (story.frida, story.agnes, story.ture, story.ylva)] == [[]] * 4
+    assert kinds.count("participant.joined") == 4
     written = [each["record"]["data"]["sha256"] for each in entries_of(story, "chat.sent")]
     assert written == [hashlib.sha256(words.encode()).hexdigest() for words in LINES]
     assert (kinds.count("share.started"), kinds.count("share.stopped")) == (1, 1)
@@ -348,33 +384,40 @@ def test_the_data_room_is_read_only_and_every_page_view_is_in_the_log_by_version
     assert "document_room.downloaded" not in kinds_of(story)
     people = {each["record"]["actor"] for each in entries_of(story, "document_room.page_viewed")}
     assert set(document["shown_to"]) == people
-    assert len(people) == 3
+    assert len(people) == 4
     assert document["from_at"] < document["until_at"]
 
 
 @pytest.mark.requirement("R160", "R081", "R205")
-def test_the_order_is_approved_by_the_company_alone_with_its_eid_anew_over_the_amount_shown(
+def test_the_order_is_approved_by_two_of_the_company_each_with_their_eid_anew_over_the_amount_shown(
     story: CompanyStory,
 ) -> None:
     held, world = story.held, story.world
-    (signature,) = evidence_of(story)["signatures"]
-    (signed,) = (each["record"] for each in entries_of(story, "pades_signing.signed"))
+    signatures = evidence_of(story)["signatures"]
+    signed, second = (each["record"] for each in entries_of(story, "pades_signing.signed"))
+    one = held.answers["one approver"]
     code = re.search(r"Kontrollkod\n([0-9A-F]{4} [0-9A-F]{4} [0-9A-F]{4})", held.panel)
 
-    assert held.states["may approve"] == [AGNES.name]
+    assert sorted(held.states["may approve"]) == [AGNES.name, YLVA.name]
+    assert (one["status"], one["body"]["sentence"][:30]) == (409, "Här godkänner minst 2 personer")
+    assert held.states["after one"]["state"] == "open"
     assert {held.answers[each]["status"] for each in ("see ture", "approve ture", "approve frida")} == {404}
     assert code is not None
     for words in ("250 000 EUR", code[1], "Ramavtal, version 1"):
         assert words in held.panel
         assert words in held.shown_on_the_phone
     assert signed["data"]["participant"] == held.states["agnes"]["me"]["id"]
-    assert signed["actor"] == signature["signer"]
-    assert (signature["method"], signature["sha256"]) == ("bankid", hashlib.sha256(terms()).hexdigest())
+    assert signed["actor"] != second["actor"]
+    assert [each["signer"] for each in signatures] == [signed["actor"], second["actor"]]
+    assert {(each["method"], each["sha256"]) for each in signatures} == {
+        ("bankid", hashlib.sha256(terms()).hexdigest())
+    }
     assert [each["media_type"] for each in held.copy["attachments"]] == ["application/pdf"]
     roots = ("--roots", str(world.folder / "tsa" / "roots.pem"))
     eid = ("--eid-roots", str(world.folder / "bankid" / "signature-root.pem"))
     said = world.tillit("verify-document", str(held.receipt), *roots, *eid)
-    assert "Agnes Rask signed this with their own eID." in said
+    for who in (AGNES, YLVA):
+        assert f"{who.name} signed this with their own eID." in said
     assert "Everything in this file holds, and rests on the roots you named." in said
 
 
@@ -388,5 +431,5 @@ def test_the_evidence_verifies_alone_and_names_neither_company_nor_lawyer(story:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "none missing, nothing changed" in done.stdout
-    for personal in (*AGNES.personal, *TURE.personal, *FRIDA.personal, *LINES):
+    for personal in (*AGNES.personal, *YLVA.personal, *TURE.personal, *FRIDA.personal, *LINES):
         assert personal not in text

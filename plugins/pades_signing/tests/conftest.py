@@ -1,6 +1,8 @@
 """A real product with the real plugins, a real BankID simulator and a real time-stamp authority for every test."""
 
 import io
+import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,13 +11,15 @@ from typing import Any
 
 import pytest
 import requests
+from playwright.sync_api import BrowserContext, sync_playwright
 from reportlab.pdfgen import canvas
+from werkzeug.serving import make_server
 
 from sidecar.domain.clock import utc_now
 from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import Core
-from sidecar.testing import MAJA, SAMIR, Browser, Clock, Invented, Product, guest
+from sidecar.testing import ELIN, MAJA, SAMIR, Browser, Clock, Invented, Product, guest
 from sidecar.testing.far_ends import FakeCode
 from simulators.bankid.remote import RemoteBankId
 from simulators.common.running import running
@@ -32,6 +36,11 @@ def make_pdf(*pages: str) -> bytes:
         paper.showPage()
     paper.save()
     return buffer.getvalue()
+
+
+@pytest.fixture
+def pdf() -> Callable[..., bytes]:
+    return make_pdf
 
 
 @dataclass
@@ -97,7 +106,10 @@ class SigningRoom:
 
     def enter(self, who: Invented, capacity: Capacity = Capacity.CUSTOMER) -> Browser:
         """Let somebody in as BankID would: identified, admitted, in the room."""
-        browser = self.product.arrives(self.product.place_of(self.meeting, capacity))
+        person = self.product.customer(who)
+        places = self.product.services.meetings.participants(self.meeting.id)
+        browser = self.product.arrives(next(each for each in places if each.person == person))
+        assert self.product.place(browser.place).capacity is capacity
         step = browser.post("sign-in/start", {"method": "bankid", "same_device": False}).get_json()
         assert step["status"] == "pending", step
         self.answer(who)
@@ -166,10 +178,15 @@ class SigningRoom:
 
 @pytest.fixture
 def make_room(tmp_path: Path, bankid: RemoteBankId, trust: Trust) -> Callable[..., SigningRoom]:
-    """Return a function that books and opens a meeting. changed: as Product.book takes it."""
+    """Return a function that books and opens a meeting. customer: with a company. changed: as Product.book takes it."""
 
     def make(
-        *, plugins: tuple[str, ...] = ("bankid", "pades_signing"), settings: str = "", **changed: Any
+        *,
+        plugins: tuple[str, ...] = ("bankid", "pades_signing"),
+        settings: str = "",
+        adviser: Invented = ELIN,
+        customer: Invented | None = None,
+        **changed: Any,
     ) -> SigningRoom:
         clock = Clock(utc_now().replace(microsecond=0))
         shift = clock.now.timestamp() - bankid.phone("clock", seconds=0)["now"]
@@ -179,8 +196,10 @@ def make_room(tmp_path: Path, bankid: RemoteBankId, trust: Trust) -> Callable[..
         more = "\n".join(["[plugins.bankid]", *lines, settings or trust.settings()])
         product = Product(tmp_path, clock=clock, with_plugins=plugins, methods=(FakeCode(clock),), more=more)
         changed.setdefault("guests", [guest(SAMIR, Capacity.REPRESENTATIVE)] if changed.get("type_name") else [])
-        meeting = product.book(**changed)
-        return SigningRoom(product, bankid, meeting, product.opens(meeting))
+        if customer is not None:
+            changed["customer"] = product.customer(customer, segment="corporate")
+        meeting = product.book(adviser=adviser, **changed)
+        return SigningRoom(product, bankid, meeting, product.opens(meeting, adviser))
 
     return make
 
@@ -199,3 +218,48 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+# No media side answers here: what the panel does does not rest on it.
+_NO_MEDIA = "RTCPeerConnection.prototype.setRemoteDescription = async () => {};"
+_CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+@pytest.fixture
+def browse(room: SigningRoom) -> Iterator[Callable[[Browser], BrowserContext]]:
+    """Return a function that gives a person's session to a real browser of theirs, as wide as a phone."""
+    if not Path(_CHROMIUM).exists():
+        pytest.skip("no Chromium on this machine")
+    server = make_server("127.0.0.1", 0, room.product.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    with sync_playwright() as running:
+        chromium = running.chromium.launch(
+            executable_path=_CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
+        )
+
+        def give(who: Browser) -> BrowserContext:
+            context = chromium.new_context(
+                base_url=f"http://127.0.0.1:{server.server_port}",
+                viewport={"width": 390, "height": 844},
+                locale="sv-SE",
+                reduced_motion="reduce",
+            )
+            kept = who.client._cookies.values()  # type: ignore[attr-defined]  # werkzeug keeps no other list
+            context.add_cookies(
+                [{"name": each.key, "value": each.value, "domain": "127.0.0.1", "path": "/"} for each in kept]
+            )
+            context.add_init_script(_NO_MEDIA)
+            context.set_default_timeout(30_000)
+            return context
+
+        yield give
+        chromium.close()
+    server.shutdown()
+    thread.join(5)

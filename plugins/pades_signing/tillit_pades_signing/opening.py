@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sidecar.plugin_api import Core, DocumentsService, InvalidInputError, new_id
+from tillit_pades_signing import rules
 from tillit_pades_signing.binding import LONGEST_VISIBLE
 from tillit_pades_signing.model import METHODS, Amount, Party, SignedDocument, Signing
 from tillit_pades_signing.seal.update import page_count
@@ -38,7 +39,10 @@ class Wanted:
 
 
 def read_wanted(wanted: Wanted, *, core: Core, now: datetime, largest: int) -> tuple[Signing, dict[str, bytes]]:
-    """Return the signing, not stored yet, and each document's bytes by id. Raises InvalidInputError."""
+    """Return the signing, not stored yet, and each document's bytes by id.
+
+    Raises InvalidInputError, SigningRefusedError for an approval by fewer than the meeting's type asks for.
+    """
     _check(wanted.act in ("sign", "approve"), "act")
     title = _line(wanted.title, "title", most=200)
     _check(now + timedelta(minutes=1) <= wanted.deadline <= now + LONGEST_DEADLINE, "deadline")
@@ -49,6 +53,10 @@ def read_wanted(wanted: Wanted, *, core: Core, now: datetime, largest: int) -> t
     # One person signs once: two places of one person would be two signatures of one.
     _check(len({each.person for each in parties}) == len(parties), "parties")
     _check(0 <= wanted.needed <= len(parties) and (wanted.act == "approve" or not wanted.needed), "needed")
+    if wanted.act == "approve" and wanted.meeting:
+        # Four eyes: the rule is the meeting's, so nobody at the bank can ask for fewer.
+        least = core.meeting(wanted.meeting).approvers
+        rules.require((wanted.needed or len(parties)) >= least, "too_few_approvers", least=least)
     content: dict[str, bytes] = {}
     documents = tuple(
         _document(each, keys, core, content, largest=largest)
@@ -102,6 +110,7 @@ def _party(given: Mapping[str, Any], wanted: Wanted, core: Core) -> Party:
     if wanted.meeting:
         place = core.place(participant)
         _check(place.meeting == wanted.meeting and bool(place.person), "participant")
+        _check(wanted.act != "approve" or "approve_transaction" in place.permissions, "participant")
         person, name, language, capacity = place.person, place.name, place.language, str(place.capacity)
     else:
         known = core.person(str(given.get("person", "")))

@@ -88,6 +88,7 @@ class Routes:
             "may_open": here.is_staff and "sign" in here.permissions,
             "people": self._people(request) if here.is_staff else [],
             "documents": self._documents(here.meeting) if here.is_staff else [],
+            "approvers": self._core.meeting(here.meeting).approvers if here.is_staff else 1,
         }
         return PluginResponse(json=body)
 
@@ -191,6 +192,8 @@ class Routes:
             "title": signing.title,
             "documents": [{"name": each.name, "code": each.code} for each in signing.documents_of(party.key)],
             "amount": str(signing.amount) if signing.amount else "",
+            "act": signing.act,
+            "csrf": request.csrf,  # the page hands the nonce over by itself
             "here": f"/v/{request.here.participant}/x/pades_signing/signings/{signing.id}",
             "room": f"/v/{request.here.participant}/room",
         }

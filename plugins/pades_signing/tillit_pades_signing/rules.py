@@ -20,14 +20,15 @@ _LEAST = {"touch": LoA.LOW, "sms": LoA.LOW, "eid": LoA.SUBSTANTIAL}
 class SigningRefusedError(PluginRefusedError):
     """This signing does not take that now. rule: the sentence's key below "pades_signing.refused."."""
 
-    def __init__(self, rule: str) -> None:
-        super().__init__(f"Refused by the rule {rule} of signing.", sentence=f"pades_signing.refused.{rule}")
+    def __init__(self, rule: str, **params: object) -> None:
+        super().__init__(f"Refused by the rule {rule} of signing.", sentence=f"pades_signing.refused.{rule}", **params)
         self.rule = rule
 
 
-def require(holds: bool, rule: str) -> None:
+def require(holds: bool, rule: str, **params: object) -> None:
+    """params: what the sentence names."""
     if not holds:
-        raise SigningRefusedError(rule)
+        raise SigningRefusedError(rule, **params)
 
 
 # Reading

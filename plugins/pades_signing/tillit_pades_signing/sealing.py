@@ -84,8 +84,7 @@ class Sealing:
 
     def files(self, signing: Signing, now: datetime) -> dict[str, bytes]:
         """Return each document's sealed file. Raises SealUnavailableError, NotFoundError."""
-        events = self._events(signing)
-        return {each.id: self._file(signing, each, events, now) for each in signing.documents}
+        return {each.id: self._file(signing, each, self._events(signing, each), now) for each in signing.documents}
 
     def _file(self, signing: Signing, document: SignedDocument, events: bytes, now: datetime) -> bytes:
         original = self._core.objects.get(document.original)
@@ -160,13 +159,17 @@ class Sealing:
             inside.append(Attachment(f"{stem}-{number}.{ending}", _MEDIA.get(ending, "application/octet-stream"), data))
         return kept, inside
 
-    def _events(self, signing: Signing) -> bytes:
-        """Return this signing's entries of the audit log, one JSON object a line, with their places in the log."""
+    def _events(self, signing: Signing, document: SignedDocument) -> bytes:
+        """Return this signing's entries of the audit log, one JSON object a line, with their places in the log.
+
+        What only concerns parties to other documents is left out: a copy goes to people who know nothing of them.
+        """
         if not signing.meeting:
             return b""
+        others = {each.person for each in signing.parties if each.key not in document.parties}
         lines = []
         for entry in self._core.audit_entries(signing.meeting, EVENT_KINDS):
-            if entry.data.get("signing") == signing.id:
+            if entry.data.get("signing") == signing.id and entry.actor not in others:
                 told = {
                     "index": entry.index,
                     "kind": entry.kind,
@@ -187,7 +190,7 @@ class Sealing:
         try:
             records.add_message(
                 to,
-                "pades_signing.copy_message",
+                "pades_signing.approved_message" if signing.act == "approve" else "pades_signing.copy_message",
                 {"document": signing.title},
                 attachments=attachments,
                 brand=signing.brand,
@@ -253,7 +256,7 @@ def signature_page(
         language=signing.language,
         brand=bank,
         title=t(f"pades_signing.page.title_{signing.act}"),
-        lead=t("pades_signing.page.lead", bank=bank),
+        lead=t("pades_signing.page.lead_approve" if signing.act == "approve" else "pades_signing.page.lead", bank=bank),
         facts=tuple(facts),
         signers_title=t(f"pades_signing.page.signers_{signing.act}"),
         signers=tuple(_on_page(signing, document, each, zone=zone, t=t, core=core) for each in signers),

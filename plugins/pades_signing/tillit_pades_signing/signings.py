@@ -220,6 +220,8 @@ class Signings:
         else:
             self._note_failure(signing, party, attempt, step)
             self._change(signing_id, None, lambda each: rules.give_up(each, key, attempt.id))
+        if step.status == "complete" and signing.act == "approve":
+            return SignStep("complete", "pades_signing.done.approve", view=step.view)  # a method knows only of signing
         return _public(step)
 
     def _complete(
@@ -399,6 +401,8 @@ class Signings:
     ) -> PluginAct:
         place = self._place(party) if party is not None else None
         public = {"signing": signing.id, "state": str(signing.state)}
+        if signing.act == "approve" and signing.amount is not None:
+            more = {**(more or {}), "amount_minor": signing.amount.minor, "currency": signing.amount.currency}
         return PluginAct(
             kind=f"pades_signing.{kind}",
             data={"signing": signing.id, "state": str(signing.state), **(more or {})},

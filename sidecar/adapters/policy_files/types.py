@@ -82,11 +82,21 @@ def read_type(root: Table, source: str, *, permissions: Collection[str], package
         reasons={topic: table.reason("reason") for topic, table in topics.items()},
         source_text=source,
         source_name=root.file,
+        max_customers=_optional(root, "max_customers", 1, 7),
+        approvers=_optional(topics["signing"], "approvers", 1, 7),
     )
     for table in (*topics.values(), root):
         table.done()
     _check_raises(root, found)
+    if found.max_customers >= found.max_people:
+        root.fail("max_customers", f"with the adviser these are more than max_people, {found.max_people}")
+    if found.approvers > found.max_customers:
+        root.fail("signing.approvers", f"more than max_customers, {found.max_customers}: nothing could be approved")
     return found
+
+
+def _optional(table: Table, key: str, least: int, most: int) -> int:
+    return table.whole(key, least, most) if table.has(key) else least
 
 
 def _check_raises(root: Table, found: MeetingType) -> None:

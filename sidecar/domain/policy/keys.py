@@ -77,6 +77,7 @@ _AROUND = (
     "conference-unavailable", "delivery-failed", "not-found", "invalid-input", "conflict", "internal",
 )  # fmt: skip
 
+    "customers-full",
 REQUIRED_SENTENCES = frozenset(
     {
         *GRANTED.values(),

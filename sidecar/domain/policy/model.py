@@ -100,7 +100,8 @@ class MeetingType:
     grants: capacity -> permission -> reason. narrowed: segment -> capacity -> permission -> reason, refused
     in that segment. integrations: plugins that may be called during the meeting. reasons: topic -> reason,
     for the rules page. raises: the ones offered during the meeting. purpose: the purpose of processing.
-    in_meetings, for_this, because: pieces of sentences.
+    in_meetings, for_this, because: pieces of sentences. max_customers: people who take part as customer, such as
+    a company's signatories. approvers: how many of them each transaction needs, each with their own sign-in.
     rejoin_minutes: how long a person may be away without a new check. opening_hours: a name in the settings.
     source_text: the file, as evidence keeps it.
     """
@@ -148,6 +149,8 @@ class MeetingType:
     reasons: Mapping[str, Reason]
     source_text: str = field(repr=False)
     source_name: str = ""
+    max_customers: int = 1
+    approvers: int = 1
 
     @property
     def source_sha256(self) -> str:

@@ -12,7 +12,7 @@ from sidecar.domain.meetings import MeetingState
 from sidecar.domain.national_ids import NationalIdError, normalise
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import MeetingType, Segment, Situation, consequences, may_book
-from sidecar.services.booking import Booker, BookingRequest, GuestRequest
+from sidecar.services.booking import Booker, BookingRequest, GuestRequest, room_for
 from sidecar.services.ports import Person
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import desk, moment_of, own_meeting
@@ -41,6 +41,7 @@ def book_page() -> str:
             "order": each.band.order + 1,
             "ordinary": each.ordinary,
             "needs_national_id": "code" not in each.sign_in.kinds,
+            "more_customers": each.max_customers > 1,
         }
         for each in product.policy.current_types(today=now.date())
         if any(may_book(product.policy, me.packages, segment, each).allowed for segment in each.segments)
@@ -196,6 +197,9 @@ def _invitation(customer: Person | None) -> str:
 
 
 def _check_guest(guest: GuestRequest, meeting_type: MeetingType) -> None:
+    room = room_for(meeting_type, [guest.capacity], customers=1)
+    if not room.allowed:
+        raise RefusedError("One customer is all this type has room for.", rule=room.rule, sentence=room.sentence)
     if "@" not in guest.email:
         raise InvalidInputError("A guest needs an e-mail address for the invitation.", field="email")
     takes_code = "code" in meeting_type.sign_in.kinds

@@ -36,6 +36,7 @@ def meeting_page(mid: str) -> str:
         may_invite=meeting.adviser == me.id and meeting.state not in FINAL_STATES and product.staff.may(me, "book"),
         is_full=full,
         needs_national_id="code" not in meeting_type.sign_in.kinds,
+        more_customers=meeting_type.max_customers > 1,
         days=days_ahead(now),
         minutes=int((meeting.ends_at - meeting.starts_at).total_seconds() // 60),
         seen=product.meetings.last_announcement(),

@@ -73,7 +73,7 @@ def plugin_sentences() -> dict[str, list[str]]:
     t, found = translator(), {}
     for kind in services().plugins.audit_kinds():
         plugin, _, name = kind.partition(".")
-        keys = [f"{plugin}.journal.{name}", f"{plugin}.journal.{name}.plain"]
+        keys = [f"{plugin}.journal.{name}{more}" for more in (".full", "", ".plain")]
         sentences = [t.raw(key).replace("**", "") for key in keys if t.has(key)]
         if sentences:
             found[kind] = sentences

@@ -44,7 +44,7 @@ def row(meeting: Meeting) -> dict[str, Any]:
         "status": _status(meeting, places),
         "customer": lead["name"] if lead else "",
         "people": people,
-        "guests": [each["name"] for each in people if each["capacity"] != Capacity.CUSTOMER.value],
+        "guests": [each["name"] for each in people if each is not lead],
         "in_room": sum(place.state is ParticipantState.IN_ROOM for place in places),
         "adviser": "" if mine else name_of(meeting.adviser),
         "check": start_check(meeting),

@@ -107,7 +107,7 @@ export class Try {
     const t = this.#api.t;
     const status = el("p", { class: "alive", role: "status", "data-status": true });
     const stop = button(t("panel.stop"), "plain wide staff", () => void this.#stop());
-    const checks = this.method?.kind === "eid" ? el("p", { class: "small" }, `${t("panel.same")} ${t("panel.step_up")}`) : null;
+    const checks = this.method?.kind === "eid" ? el("p", { class: "small" }, `${t("panel.same")} ${t(this.#signing.act === "approve" ? "panel.step_up_approve" : "panel.step_up")}`) : null;
     this.#said = "";
     if (kind === "qr") {
       const here = button(t("panel.here", { method: this.method?.title ?? "" }), "line wide staff", () => void this.begin(/** @type {any} */ (this.method), true), this.#api.icon("phone"));

@@ -5,7 +5,8 @@ import { Try } from "./act.js";
 import { button, el } from "./dom.js";
 import { request } from "./request.js";
 
-const KINDS = ["opened", "begun", "failed", "signed", "declined", "expired", "withdrawn", "completed", "sealed", "preserved"];
+const KINDS = ["opened", "begun", "failed", "signed", "declined", "expired", "withdrawn", "completed", "sealed", "preserved", "parties"];
+const ACTED = ["signing", "signed", "declined"]; // a party's states that say what was done, to sign or to approve
 const OVER = ["signed", "sealed", "preserved", "declined", "expired", "withdrawn"];
 
 /** Says it where the person is, when it is their turn, whatever panel is open. @param {any} api */
@@ -16,7 +17,7 @@ export function attach(api) {
     const mine = signings.find((/** @type {any} */ each) => each.me && each.me.held_back === null);
     if (mine && mine.id !== told) {
       told = mine.id;
-      api.notice(api.t("panel.your_turn", { title: mine.title }));
+      api.notice(api.t(mine.act === "approve" ? "panel.your_turn_approve" : "panel.your_turn", { title: mine.title }));
       if (!api.isOpen()) api.open("signing");
     }
   };
@@ -103,11 +104,17 @@ class Card {
     this.#foot.replaceChildren(...this.#end());
   }
 
+  /** A sentence as this act has it: what approves does not sign. @param {string} key @param {Record<string, any>} [params] */
+  #t(key, params) {
+    return this.#api.t(this.signing.act === "approve" ? `${key}_approve` : key, params);
+  }
+
   #facts() {
     const { t } = this.#api;
     const signing = this.signing;
+    const about = !signing.me ? "panel.new.name" : signing.act === "approve" ? "panel.you_approve" : "panel.you_sign";
     const rows = signing.documents.flatMap((/** @type {any} */ each) => [
-      [t(signing.act === "approve" ? "panel.you_approve" : "panel.you_sign"), t("panel.document", each)],
+      [t(about), t("panel.document", each)],
       [t("panel.control"), el("code", {}, each.control)],
     ]);
     if (signing.amount) rows.push([t("panel.amount"), signing.amount]);
@@ -126,8 +133,8 @@ class Card {
       el("li", { "data-state": each.state },
         el("span", { class: "box" }, each.state === "signed" ? this.#api.icon("check") : each.state === "declined" ? this.#api.icon("x") : String(each.turn)),
         el("span", {}, el("b", {}, each.is_me ? t("panel.you", { name: each.name }) : each.name), " ",
-          el("span", { class: "quiet small" }, t(`panel.state.${each.state}`, { at: each.at_said ?? "" })))));
-    return el("div", { class: "stack-s" }, el("h4", {}, t("panel.parties")), el("ol", { class: "marks" }, ...items));
+          el("span", { class: "quiet small" }, ACTED.includes(each.state) ? this.#t(`panel.state.${each.state}`, { at: each.at_said ?? "" }) : t(`panel.state.${each.state}`)))));
+    return el("div", { class: "stack-s" }, el("h4", {}, this.#t("panel.parties")), el("ol", { class: "marks" }, ...items));
   }
 
   /** What this person can do now: read, sign, wait. Drawn anew only when that changes, so that focus stays. */
@@ -153,7 +160,7 @@ class Card {
     if (me.missing.length) {
       const clauses = me.missing.reduce((/** @type {number} */ sum, /** @type {any} */ each) => sum + each.clauses.length, 0);
       this.#act.append(
-        el("p", { class: "note caution" }, this.#api.icon("eye"), el("span", {}, clauses ? t("panel.missing.one", { count: clauses }) : t("panel.missing.pages"))),
+        el("p", { class: "note caution" }, this.#api.icon("eye"), el("span", {}, clauses ? this.#t("panel.missing.one", { count: clauses }) : this.#t("panel.missing.pages"))),
         button(t("panel.open_document"), "main wide", () => this.#api.open("documents"), this.#api.icon("doc")));
     } else if (me.methods.length === 0) {
       this.#act.append(el("p", { class: "note caution" }, this.#api.icon("info"), el("span", {}, t("panel.no_method"))));
@@ -162,7 +169,7 @@ class Card {
       me.methods.forEach((/** @type {any} */ method, /** @type {number} */ at) =>
         this.#act.append(button(t(words, { method: method.title }), at ? "line wide" : "main wide", () => this.#begin((one) => one.begin(method)), this.#api.icon("pen"))));
     }
-    this.#act.append(button(t("panel.decline"), "plain wide", () => void this.#decline()));
+    this.#act.append(button(this.#t("panel.decline"), "plain wide", () => void this.#decline()));
   }
 
   /** @param {(one: Try) => Promise<void>} how */
@@ -189,7 +196,7 @@ class Card {
 
   async #decline() {
     const { t } = this.#api;
-    const sure = await this.#api.ask({ title: t("panel.decline"), text: t("panel.decline_sure"), stay: t("panel.decline_no"), go: t("panel.decline_yes") });
+    const sure = await this.#api.ask({ title: this.#t("panel.decline"), text: t("panel.decline_sure"), stay: t("panel.decline_no"), go: this.#t("panel.decline_yes") });
     if (sure) await this.#do("decline");
   }
 
@@ -207,8 +214,8 @@ class Card {
     const { t } = this.#api;
     const { state, mine, me, documents } = this.signing;
     const parts = [];
-    const said = { signed: "panel.status.signed", sealed: "panel.status.sealed", preserved: "panel.status.preserved" };
-    if (state in said) parts.push(el("p", { class: "note ok", role: "status" }, this.#api.icon("seal"), el("span", {}, t(said[/** @type {"signed"} */ (state)]))));
+    const said = { signed: this.#t("panel.status.signed"), sealed: this.#t("panel.status.sealed"), preserved: t("panel.status.preserved") };
+    if (state in said) parts.push(el("p", { class: "note ok", role: "status" }, this.#api.icon("seal"), el("span", {}, said[/** @type {"signed"} */ (state)])));
     const refused = { declined: "panel.over.declined", expired: "panel.over.expired", withdrawn: "panel.over.withdrawn" };
     if (state in refused) parts.push(el("p", { class: "note caution", role: "status" }, this.#api.icon("info"), el("span", {}, t(refused[/** @type {"declined"} */ (state)]))));
     for (const each of documents) {

@@ -4,7 +4,7 @@
 import { el } from "./dom.js";
 
 /**
- * @param {any} api @param {HTMLElement} place @param {{people: any[], documents: any[]}} state @param {() => void} sent
+ * @param {any} api @param {HTMLElement} place @param {{people: any[], documents: any[], approvers: number}} state @param {() => void} sent
  */
 export function request(api, place, state, sent) {
   const now = JSON.stringify([state.people, state.documents]);
@@ -16,11 +16,15 @@ export function request(api, place, state, sent) {
   void t;
 }
 
-/** @param {any} api @param {{people: any[], documents: any[]}} state @param {"sign" | "approve"} act @param {() => void} sent */
+/** @param {any} api @param {{people: any[], documents: any[], approvers: number}} state @param {"sign" | "approve"} act @param {() => void} sent */
 function form(api, state, act, sent) {
   const { t } = api;
   const id = (/** @type {string} */ name) => `new-${act}-${name}`;
   const people = state.people.filter((each) => each[act === "sign" ? "sign" : "approve"]);
+  const { approvers } = state;
+  if (act === "approve" && people.length < approvers) {
+    return el("details", { class: "new" }, el("summary", {}, t("panel.new.approve")), el("p", { class: "note caution" }, api.icon("info"), el("span", {}, t("panel.new.too_few", { least: approvers }))));
+  }
   const input = (/** @type {string} */ name, /** @type {Record<string, string>} */ more = {}) => el("input", { id: id(name), name, type: "text", ...more });
   const field = (/** @type {string} */ name, /** @type {string} */ label, /** @type {HTMLElement} */ control) =>
     el("div", { class: "field" }, el("label", { for: id(name) }, label), control);
@@ -37,10 +41,11 @@ function form(api, state, act, sent) {
     parts.push(
       field("money", t("panel.new.money"), input("money", { inputmode: "numeric", required: "" })),
       field("currency", t("panel.new.currency"), input("currency", { maxlength: "3", value: "SEK" })),
-      field("needed", t("panel.new.needed"), input("needed", { type: "number", min: "1", max: String(people.length), value: String(people.length) })));
+      field("needed", t("panel.new.needed"), input("needed", { type: "number", min: String(approvers), max: String(people.length), value: String(people.length) })));
+    if (approvers > 1) parts.push(el("p", { class: "hint" }, t("panel.new.least", { least: approvers })));
   }
   parts.push(
-    field("text", t("panel.new.text"), el("textarea", { id: id("text"), name: "text", rows: "3", maxlength: "4000" })),
+    field("text", t(act === "sign" ? "panel.new.text" : "panel.new.text_approve"), el("textarea", { id: id("text"), name: "text", rows: "3", maxlength: "4000" })),
     el("p", { class: "problem", role: "alert", hidden: true }),
     el("button", { class: "btn main", type: "submit" }, t("panel.new.send")));
   const made = /** @type {HTMLFormElement} */ (el("form", { class: "stack", novalidate: true }, ...parts));
@@ -61,8 +66,9 @@ async function send(api, made, act, sent) {
   };
   const people = data.getAll("people");
   const documents = data.getAll("documents");
-  if (!people.length || (act === "sign" && !documents.length) || !String(data.get("title")).trim()) return tell(api.t("panel.new.none"));
+  if (!people.length || (act === "sign" && !documents.length) || !String(data.get("title")).trim()) return tell(api.t(act === "sign" ? "panel.new.none" : "panel.new.none_approve"));
   const money = Number(String(data.get("money") ?? "").replace(/\s/gu, ""));
+  if (act === "approve" && !(money > 0)) return tell(api.t("panel.new.none_approve"));
   const body = {
     act,
     title: data.get("title"),

@@ -68,8 +68,12 @@ function begin(form) {
     announce(found.refusal || found.title);
   };
 
+  const signatory = /** @type {HTMLOptionElement} */ (form.querySelector('#g-capacity option[value="customer"]'));
+  const hasRoom = (/** @type {Guest} */ guest) => guest.capacity !== "customer" || "customers" in chosen().dataset;
   form.addEventListener("change", (event) => {
-    if (event.target instanceof HTMLInputElement && event.target.name === "type") void follow();
+    if (!(event.target instanceof HTMLInputElement) || event.target.name !== "type") return;
+    signatory.hidden = signatory.disabled = !("customers" in chosen().dataset);
+    void follow();
   });
   const more = document.getElementById("more");
   more?.addEventListener("click", () => {
@@ -167,7 +171,7 @@ function begin(form) {
       return true;
     }
     // The type may have changed since a guest was added.
-    const short = guests.find((guest) => gaps(guest, needsId()).length);
+    const short = guests.find((guest) => gaps(guest, needsId()).length || !hasRoom(guest));
     if (!short) return false;
     guests.splice(guests.indexOf(short), 1);
     showGuests();
