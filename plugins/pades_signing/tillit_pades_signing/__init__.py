@@ -11,6 +11,7 @@ from sidecar.plugin_api import (
     ErrandView,
     MeetingFact,
     Panel,
+    PluginAct,
     PluginContext,
     Route,
     SigningMethod,
@@ -35,6 +36,9 @@ from tillit_pades_signing.views import Views
 log = logging.getLogger(__name__)
 
 _HERE = files(__name__)
+_COMING_AND_GOING = frozenset(
+    f"participant.{what}" for what in ("joined", "rejoined", "left", "expelled", "session_ended")
+)
 
 MANIFEST: Mapping[str, Any] = tomllib.loads((_HERE / "manifest.toml").read_text("utf-8"))
 
@@ -51,6 +55,7 @@ class SigningPlugin:
 
     def __init__(self, context: PluginContext, settings: SigningSettings) -> None:
         core, clock = context.core, context.clock
+        self._core = core
         maker = SealMaker(_key(settings))
         preserver = _preserver(settings, context)
         sealing = Sealing(core=core, clock=clock, maker=maker, preserve=preserver is not None)
@@ -114,8 +119,14 @@ class SigningPlugin:
 
     @hookimpl
     def on_meeting_fact(self, fact: MeetingFact) -> None:
-        """What is not complete when a meeting ends is taken back: the documents stay, and nothing is half signed."""
-        if fact.kind == "meeting.ended":
+        """What is not complete when a meeting ends is taken back: the documents stay, and nothing is half signed.
+
+        Who comes and goes is told to the pages, so that they show whom a signing waits for.
+        """
+        if fact.kind in _COMING_AND_GOING:
+            if any(each.state is State.OPEN for each in self._signings.of_meeting(fact.meeting)):
+                self._core.tell(PluginAct("pades_signing.parties", meeting=fact.meeting, actor="system", public={}))
+        elif fact.kind == "meeting.ended":
             for signing in self._signings.of_meeting(fact.meeting):
                 if signing.state is State.OPEN:
                     try:

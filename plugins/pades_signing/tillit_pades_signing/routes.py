@@ -81,7 +81,7 @@ class Routes:
 
     def listing(self, request: PluginRequest) -> PluginResponse:
         here = request.here
-        found = [each for each in self._signings.of_meeting(here.meeting) if may_see(each, here)]
+        found = [each for each in reversed(self._signings.of_meeting(here.meeting)) if may_see(each, here)]
         found.sort(key=lambda each: each.created_at, reverse=True)
         body = {
             "signings": [self._views.of(each, here, request.now) for each in found],

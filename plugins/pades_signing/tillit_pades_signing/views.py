@@ -84,9 +84,10 @@ class Views:
         if not party.participant:
             return True
         try:
-            return self._core.place(party.participant).inside
+            place = self._core.place(party.participant)
         except NotFoundError:
             return False
+        return place.inside and not place.away
 
     def _me(self, signing: Signing, me: Party, now: datetime) -> dict[str, Any]:
         """Return what this person can do: the rule that holds them back, what is still to be seen, the ways."""

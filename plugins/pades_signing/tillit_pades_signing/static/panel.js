@@ -60,7 +60,7 @@ class SigningPanel {
       return;
     }
     this.#empty.hidden = state.signings.length > 0 || state.may_open;
-    for (const signing of state.signings) {
+    for (const signing of [...state.signings].reverse()) { // the newest comes first, and each new one goes on top
       const known = this.#cards.get(signing.id);
       if (known) known.update(signing);
       else {
