@@ -24,9 +24,14 @@ from sidecar.adapters.reporters import Reporters
 from sidecar.adapters.ring_signer import RingSigner
 from sidecar.adapters.sealing import KeySealer
 from sidecar.adapters.shards import ShardedConference
+from sidecar.adapters.sql.meeting_store import MIGRATIONS as MEETINGS
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore
+from sidecar.adapters.sql.moving import Moved, move_store
 from sidecar.adapters.sql.opening import StorePlace, store_place
+from sidecar.adapters.sql.people_store import MIGRATIONS as PEOPLE
 from sidecar.adapters.sql.people_store import SqlPeopleStore
+from sidecar.adapters.sql.postgres_address import PostgresAddress
+from sidecar.adapters.sql.session_store import MIGRATIONS as SESSIONS
 from sidecar.adapters.sql.session_store import SqlSessionStore
 from sidecar.domain.audit import AuditLog, VerifyingKey, kinds_with
 from sidecar.domain.clock import utc_now
@@ -352,6 +357,26 @@ def _store_places(settings: Settings) -> dict[str, StorePlace]:
         name: store_place(text, key=f"stores.{name}", file=stores.data_dir / f"{name}.sqlite")
         for name, text in texts.items()
     }
+
+
+def move_stores(settings: Settings) -> list[Moved]:
+    """Move each store whose setting names PostgreSQL and whose SQLite file is still there.
+
+    Raises ConfigurationError where there is none, ConflictError while something has a file open or a database holds
+    rows, StoreUnavailableError. What was moved before that stays moved; the same command goes on with the rest.
+    """
+    places, folder = _store_places(settings), settings.stores.data_dir
+    migrations = {"meetings": MEETINGS, "people": PEOPLE, "sessions": SESSIONS}
+    waiting = [
+        (name, place, folder / f"{name}.sqlite")
+        for name, place in places.items()
+        if isinstance(place, PostgresAddress) and (folder / f"{name}.sqlite").exists()
+    ]
+    if not waiting:
+        raise ConfigurationError(
+            f"There is nothing to move: no store that the settings put into PostgreSQL has a file in {folder}."
+        )
+    return [move_store(file, place, migrations[name], store=name) for name, place, file in waiting]
 
 
 def _shared_state(settings: Settings) -> SharedState:

@@ -14,7 +14,7 @@ from types import FrameType
 from sidecar.adapters import jitsi_config
 from sidecar.adapters.customer_file import import_customers
 from sidecar.adapters.key_files import PURPOSES, KeyRing
-from sidecar.bootstrap import Services, build
+from sidecar.bootstrap import Services, build, move_stores
 from sidecar.domain import verify_evidence
 from sidecar.domain.clock import utc_now
 from sidecar.domain.errors import TillitError
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     document.add_argument("arguments", nargs=argparse.REMAINDER)
     people = command("import-customers", _import, "Take customers of a TOML file into the people store.")
     people.add_argument("file", type=Path)
+    command("move-stores", _move, "Move the SQLite stores into the PostgreSQL databases the settings name.")
     return parser
 
 
@@ -207,6 +208,15 @@ def _verify_document(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     count = import_customers(options.file, build(_settings(options)).people)
     print(f"{count} customers are in the register.")
+    return 0
+
+
+def _move(options: argparse.Namespace) -> int:
+    """The audit log, the objects and the keys are files of their own and stay where they are."""
+    for moved in move_stores(_settings(options)):
+        count, file, aside = sum(moved.rows.values()), moved.file.name, moved.aside.name
+        print(f"{moved.store}: {count} rows moved. {file} is put aside as {aside}.")
+    print("Start web and worker again. Keep the files that were put aside until the next backup is made.")
     return 0
 
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 _FORGET_SPENT = timedelta(hours=1)  # a token is refused as expired long before this
 _FORGET_REPORTS = timedelta(days=30)  # a Prosody that was down for longer is no crash to recover from
 
-_MIGRATIONS = (
+MIGRATIONS = (
     """
     CREATE TABLE meetings (
       id TEXT PRIMARY KEY, state TEXT NOT NULL, adviser TEXT, starts_at TEXT NOT NULL, ends_at TEXT NOT NULL,
@@ -253,7 +253,7 @@ class SqlMeetingStore(RecordingQueries):
     """
 
     def __init__(self, place: StorePlace, *, announced: Callable[[], None] = lambda: None) -> None:
-        self._db = open_database(place, _MIGRATIONS, store="meetings")
+        self._db = open_database(place, MIGRATIONS, store="meetings")
         self._announced = announced
 
     def write(self, effect: Callable[[SqlMeetingTx], T]) -> T:

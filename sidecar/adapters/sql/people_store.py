@@ -15,7 +15,7 @@ from sidecar.domain.identity import Subject
 from sidecar.domain.ids import PersonId, StaffId
 from sidecar.services.ports import Person
 
-_MIGRATIONS = (
+MIGRATIONS = (
     """
     CREATE TABLE people (id TEXT PRIMARY KEY, kind TEXT NOT NULL, wrapped_key BLOB, sealed BLOB NOT NULL);
     CREATE TABLE subjects (digest TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES people (id));
@@ -28,7 +28,7 @@ class SqlPeopleStore:
     """People on SQL. kek: wraps each person's key. index_key: makes subjects findable, not readable."""
 
     def __init__(self, place: StorePlace, *, kek: bytes, index_key: bytes) -> None:
-        self._db = open_database(place, _MIGRATIONS, store="people")
+        self._db = open_database(place, MIGRATIONS, store="people")
         self._kek = kek
         self._index_key = index_key
 

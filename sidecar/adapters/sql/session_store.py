@@ -11,14 +11,14 @@ from sidecar.adapters.sql.database import Connection
 from sidecar.adapters.sql.opening import StorePlace, open_database
 from sidecar.domain.clock import to_text
 
-_MIGRATIONS = ("CREATE TABLE web_sessions (id TEXT PRIMARY KEY, expires_at TEXT NOT NULL, sealed BLOB NOT NULL)",)
+MIGRATIONS = ("CREATE TABLE web_sessions (id TEXT PRIMARY KEY, expires_at TEXT NOT NULL, sealed BLOB NOT NULL)",)
 
 
 class SqlSessionStore:
     """Sessions on SQL. key: 32 bytes, seals the bodies."""
 
     def __init__(self, place: StorePlace, *, key: bytes) -> None:
-        self._db = open_database(place, _MIGRATIONS, store="sessions")
+        self._db = open_database(place, MIGRATIONS, store="sessions")
         self._key = key
 
     def get(self, session_id: str, *, now: datetime) -> dict[str, Any] | None:

@@ -75,9 +75,9 @@ _AROUND = (
     "staff-sign-in-failed", "same-address", "address-apart", "address-same-channel", "address-same-mailbox",
     "address-unreadable", "plugin-not-approved", "share-cut", "audit-unavailable", "store-unavailable",
     "conference-unavailable", "delivery-failed", "not-found", "invalid-input", "conflict", "internal",
+    "customers-full",
 )  # fmt: skip
 
-    "customers-full",
 REQUIRED_SENTENCES = frozenset(
     {
         *GRANTED.values(),
