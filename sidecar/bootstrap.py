@@ -62,6 +62,7 @@ from sidecar.services.ports import Conference, StaffSignIn
 from sidecar.services.recording import Recordings
 from sidecar.services.reports import Reports
 from sidecar.services.room import Room
+from sidecar.services.share_firewall import ShareFirewall
 from sidecar.services.sharing import SharedState
 from sidecar.services.staff import Staff
 from sidecar.services.strict_keys import StrictKeys
@@ -101,6 +102,7 @@ class Services:
     recordings: Recordings
     playbacks: Playbacks
     strict_keys: StrictKeys
+    share_firewall: ShareFirewall
     staff: Staff
     on_demand: OnDemand
     messages: Messages
@@ -226,6 +228,8 @@ def build(
         link_channels=_link_channels(settings),
     )
     arrival = Arrival(**core, people=people, objects=objects, extensions=plugins, links=links)
+    plugin_use = PluginUse(**core)
+    share_firewall = ShareFirewall(acts=acts, policy=policy, extensions=plugins, conference=conference, use=plugin_use)
     admission = Admission(
         **core,
         people=people,
@@ -233,11 +237,19 @@ def build(
         join_key=lambda: ring.signing_key("join"),
         tokens=TokenSettings(settings.tokens.issuer, settings.tokens.join_ttl),
         placement=placement,
+        firewall=share_firewall,
     )
     strict_keys = StrictKeys(**core, admission=admission)
     vault = FileRecordings(data / "recordings", kek=kek)
     recordings = Recordings(**core, admission=admission, people=people, conference=conference, vault=vault)
-    room = Room(**core, admission=admission, booking=booking, conference=conference, recordings=recordings)
+    room = Room(
+        **core,
+        admission=admission,
+        booking=booking,
+        conference=conference,
+        recordings=recordings,
+        firewall=share_firewall,
+    )
     messages = Messages(
         **core,
         people=people,
@@ -289,7 +301,9 @@ def build(
         arrival=arrival,
         admission=admission,
         placement=placement,
-        reports=Reports(acts=acts, meetings=meetings, admission=admission, room=room, clock=clock),
+        reports=Reports(
+            acts=acts, meetings=meetings, admission=admission, room=room, firewall=share_firewall, clock=clock
+        ),
         reporters=Reporters(
             reporters_of(settings, ring),
             audience=settings.bridge.events_audience,
@@ -300,6 +314,7 @@ def build(
         recordings=recordings,
         playbacks=playbacks,
         strict_keys=strict_keys,
+        share_firewall=share_firewall,
         staff=Staff(**core, people=people),
         on_demand=OnDemand(
             **core,
@@ -309,7 +324,7 @@ def build(
         ),
         messages=messages,
         plugin_work=plugin_work,
-        plugin_use=PluginUse(**core),
+        plugin_use=plugin_use,
         journals=journals,
         chores=Chores(
             acts=acts,

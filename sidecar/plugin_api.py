@@ -11,6 +11,14 @@ from typing import Any, cast
 import pluggy
 
 from sidecar.domain.addresses import normal_email, normal_phone
+from sidecar.domain.canary import CELL_PX as CANARY_CELL_PX
+from sidecar.domain.canary import COLUMNS as CANARY_COLUMNS
+from sidecar.domain.canary import DARK_PAGE as CANARY_DARK
+from sidecar.domain.canary import LIGHT_PAGE as CANARY_LIGHT
+from sidecar.domain.canary import MOST as CANARY_MOST
+from sidecar.domain.canary import css as canary_css
+from sidecar.domain.canary import png as canary_png
+from sidecar.domain.canary import svg as canary_svg
 from sidecar.domain.clock import from_text, to_text, utc_now
 from sidecar.domain.errors import (
     AuditUnavailableError,
@@ -119,6 +127,11 @@ class PluginContext:
 
 __all__ = [
     "API_VERSION",
+    "CANARY_CELL_PX",
+    "CANARY_COLUMNS",
+    "CANARY_DARK",
+    "CANARY_LIGHT",
+    "CANARY_MOST",
     "LANGUAGES",
     "Attachment",
     "AuditEntryView",
@@ -180,6 +193,9 @@ __all__ = [
     "Subject",
     "TillitError",
     "UploadedFile",
+    "canary_css",
+    "canary_png",
+    "canary_svg",
     "from_text",
     "hookimpl",
     "new_id",

@@ -6,18 +6,21 @@ from typing import Any
 from urllib.parse import quote
 
 from sidecar.adapters.control_client import ControlClient
-from sidecar.adapters.recorder_commands import BridgeRecorder
+from sidecar.adapters.recorder_commands import RecorderCommands
 from sidecar.domain.clock import to_text
 from sidecar.domain.errors import InvalidInputError
 from sidecar.domain.ids import ParticipantId, RoomName
 from sidecar.services.ports import ConferenceUnavailableError
 
 
-class BridgeConference(BridgeRecorder):
+_CAN_LOOK = frozenset({"ok", "starting"})  # starting: the bridge lets nothing through before it has
+
+
+class BridgeConference(RecorderCommands):
     """Speaks to one bridge process."""
 
     def __init__(self, client: ControlClient) -> None:
-        self._client = client
+        self._client = self._recorder = client  # it records by itself
 
     @property
     def end_to_end(self) -> bool:
@@ -28,9 +31,10 @@ class BridgeConference(BridgeRecorder):
         """Say yes: whoever joins while it is away is told then, and their page tries again by itself."""
         return True
 
-    def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
+    def admit(self, *, room: RoomName, join_token: str, sdp: str, watch_shares: bool = False) -> str:
         """Return the bridge's answer SDP. Raises InvalidInputError for an offer it cannot use."""
-        answer = self._call("POST", f"/v1/rooms/{room}/participants", {"token": join_token, "sdp": sdp})
+        body = {"token": join_token, "sdp": sdp, "watch_shares": watch_shares}
+        answer = self._call("POST", f"/v1/rooms/{room}/participants", body)
         if "sdp" not in answer:
             raise ConferenceUnavailableError("The bridge gave no answer to the browser's offer.")
         return str(answer["sdp"])
@@ -45,8 +49,13 @@ class BridgeConference(BridgeRecorder):
         participant: ParticipantId,
         permissions: Iterable[str],
         session_until: datetime,
+        watch_shares: bool = False,
     ) -> None:
-        body = {"permissions": sorted(permissions), "session_until": to_text(session_until)}
+        body = {
+            "permissions": sorted(permissions),
+            "session_until": to_text(session_until),
+            "watch_shares": watch_shares,
+        }
         self._call("PUT", f"/v1/rooms/{room}/participants/{participant}/permissions", body)
 
     def mute(self, *, room: RoomName, participant: ParticipantId, kind: str) -> None:
@@ -58,8 +67,15 @@ class BridgeConference(BridgeRecorder):
     def roster(self, room: RoomName) -> list[Mapping[str, Any]]:
         return list(self._call("GET", f"/v1/rooms/{room}").get("participants", []))
 
+    def watches_shares(self, room: RoomName) -> bool:
+        return self._client.say_openly("/healthz").get("share_firewall") in _CAN_LOOK
+
     def health(self) -> Mapping[str, str]:
-        return {"bridge": "ok" if self._client.get_openly("/healthz") else "down"}
+        """Return the bridge's state, and that of what looks at shares once a meeting or the settings asked for it."""
+        said = self._client.say_openly("/healthz")
+        firewall = said.get("share_firewall", "off")
+        shown = {} if firewall == "off" else {"share_firewall": "ok" if firewall == "ok" else str(firewall)[:20]}
+        return {"bridge": "ok" if said else "down", **shown}
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         answer = self._client.call(method, path, body)

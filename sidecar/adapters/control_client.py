@@ -1,7 +1,7 @@
 """Commands to a media side, ours or Prosody's: one request each, under a control token for exactly that request."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ _TIMEOUT_S = (1.0, 5.0)  # connect, read: the media side is near us; a slower on
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. status: 200 to 299, 400 or 404; anything else was raised."""
+    """What came back. status: 200 to 299, 400, 404 or one that was asked for; anything else was raised."""
 
     status: int
     body: Mapping[str, Any]
@@ -49,8 +49,13 @@ class ControlClient:
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy named in the environment has no business between us and the media
 
-    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
-        """Send one command. Raises ConferenceUnavailableError where it was not carried out, and may be tried again."""
+    def call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, also: Collection[int] = ()
+    ) -> Answer:
+        """Send one command. also: further answers the caller reads by itself.
+
+        Raises ConferenceUnavailableError where it was not carried out, and may be tried again.
+        """
         data = json.dumps(body).encode() if body is not None else b""
         token = mint_control_token(
             signing_key=self._control_key(),
@@ -68,16 +73,18 @@ class ControlClient:
             )
         except requests.RequestException as error:
             raise ConferenceUnavailableError("The media side does not answer.") from error
-        if not (200 <= answer.status_code < 300 or answer.status_code in (400, 404)):
+        if not (200 <= answer.status_code < 300 or answer.status_code in (400, 404, *also)):
             raise ConferenceUnavailableError(f"The media side answered {answer.status_code}.")
-        return Answer(answer.status_code, _object(answer) if answer.ok and answer.content else {})
+        told = answer.content and (answer.ok or answer.status_code in also)
+        return Answer(answer.status_code, _object(answer) if told else {})
 
-    def get_openly(self, path: str) -> bool:
-        """Say whether a path that needs no token answers."""
+    def say_openly(self, path: str) -> Mapping[str, Any]:
+        """Return what a path that needs no token says, {} where it does not answer."""
         try:
-            return self._http.get(self._url + path, headers=self._headers, timeout=_TIMEOUT_S).ok
-        except requests.RequestException:
-            return False
+            answer = self._http.get(self._url + path, headers=self._headers, timeout=_TIMEOUT_S)
+            return _object(answer) if answer.ok else {}
+        except (requests.RequestException, ConferenceUnavailableError):
+            return {}
 
 
 def _object(answer: requests.Response) -> Mapping[str, Any]:

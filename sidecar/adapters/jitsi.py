@@ -9,20 +9,22 @@ from typing import Any
 from urllib.parse import quote
 
 from sidecar.adapters.control_client import Answer, ControlClient
-from sidecar.adapters.recorder_commands import NoRecorder
+from sidecar.adapters.recorder_commands import RecorderCommands
 from sidecar.domain.clock import to_text
 from sidecar.domain.errors import InvalidInputError
 from sidecar.domain.ids import ParticipantId, RoomName
+from sidecar.domain.permissions import SHARING
 from sidecar.services.ports import ConferenceUnavailableError
 
 MAX_ANNOUNCEMENT_BYTES = 1024  # what Prosody takes
 
 
-class JitsiConference(NoRecorder):
-    """Speaks to one shard's Prosody."""
+class JitsiConference(RecorderCommands):
+    """Speaks to one shard's Prosody, and to its recorder where it has one."""
 
-    def __init__(self, client: ControlClient) -> None:
+    def __init__(self, client: ControlClient, recorder: ControlClient | None = None) -> None:
         self._client = client
+        self._recorder = recorder
 
     @property
     def end_to_end(self) -> bool:
@@ -31,9 +33,13 @@ class JitsiConference(NoRecorder):
 
     def answers(self, shard: str) -> bool:
         """Say whether somebody could enter now: Prosody answers, and holds fresh keys of join tokens."""
-        return self.health()["prosody"] == "ok"
+        return self._prosody()["prosody"] == "ok"
 
-    def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
+    def watches_shares(self, room: RoomName) -> bool:
+        """Say no: pictures go through the JVB, and none of them passes anything of ours."""
+        return False
+
+    def admit(self, *, room: RoomName, join_token: str, sdp: str, watch_shares: bool = False) -> str:
         raise InvalidInputError("On this shard a browser brings its token to Jitsi, not its offer to us.", field="sdp")
 
     def expel(self, *, room: RoomName, participant: ParticipantId, reason: str) -> None:
@@ -47,9 +53,14 @@ class JitsiConference(NoRecorder):
         participant: ParticipantId,
         permissions: Iterable[str],
         session_until: datetime,
+        watch_shares: bool = False,
     ) -> None:
-        """Replace what somebody may do. What they send without a permission is taken back from Jicofo at once."""
-        body = {"permissions": sorted(permissions), "session_until": to_text(session_until)}
+        """Replace what somebody may do. What they send without a permission is taken back from Jicofo at once.
+
+        Shares that would have to be looked at are not among it: nobody can, here.
+        """
+        left = set(permissions) - SHARING if watch_shares else permissions
+        body = {"permissions": sorted(left), "session_until": to_text(session_until)}
         self._call("PUT", f"/v1/rooms/{room}/participants/{participant}/permissions", body)
 
     def mute(self, *, room: RoomName, participant: ParticipantId, kind: str) -> None:
@@ -74,10 +85,16 @@ class JitsiConference(NoRecorder):
         return list(self._call("GET", f"/v1/rooms/{room}").body.get("participants", []))
 
     def health(self) -> Mapping[str, str]:
-        """Return what readiness shows: "prosody", and "reports" for its way back to us. "ok", "down" or what is wrong.
+        """Return what readiness shows: "prosody", "reports" for its way back to us, the "recorder" where there is one.
 
-        "closed": Prosody answers us and cannot reach us, so nobody new gets in.
+        "ok", "down" or what is wrong. "closed": Prosody answers us and cannot reach us, so nobody new gets in.
         """
+        recorder = {}
+        if self._recorder is not None:
+            recorder = {"recorder": "ok" if self._recorder.say_openly("/healthz") else "down"}
+        return {**self._prosody(), **recorder}
+
+    def _prosody(self) -> Mapping[str, str]:
         try:
             said = self._client.call("GET", "/v1/health").body
         except ConferenceUnavailableError:

@@ -50,17 +50,30 @@ class ShardedConference(ShardedRecorder):
             self._known[shard] = (self._monotonic(), answer)
         return answer
 
-    def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
-        return self._side(room).admit(room=room, join_token=join_token, sdp=sdp)
+    def admit(self, *, room: RoomName, join_token: str, sdp: str, watch_shares: bool = False) -> str:
+        return self._side(room).admit(room=room, join_token=join_token, sdp=sdp, watch_shares=watch_shares)
+
+    def watches_shares(self, room: RoomName) -> bool:
+        return self._side(room).watches_shares(room)
 
     def expel(self, *, room: RoomName, participant: ParticipantId, reason: str) -> None:
         self._side(room).expel(room=room, participant=participant, reason=reason)
 
     def set_permissions(
-        self, *, room: RoomName, participant: ParticipantId, permissions: Iterable[str], session_until: datetime
+        self,
+        *,
+        room: RoomName,
+        participant: ParticipantId,
+        permissions: Iterable[str],
+        session_until: datetime,
+        watch_shares: bool = False,
     ) -> None:
         self._side(room).set_permissions(
-            room=room, participant=participant, permissions=permissions, session_until=session_until
+            room=room,
+            participant=participant,
+            permissions=permissions,
+            session_until=session_until,
+            watch_shares=watch_shares,
         )
 
     def mute(self, *, room: RoomName, participant: ParticipantId, kind: str) -> None:

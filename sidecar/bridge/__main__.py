@@ -13,6 +13,7 @@ from sidecar.bridge.gate import TokenGate
 from sidecar.bridge.keys import ReportSigner
 from sidecar.bridge.server import Bridge
 from sidecar.bridge.signalling import create_application
+from sidecar.domain.canary import SHARE_FIREWALL
 from sidecar.domain.errors import ConfigurationError
 from sidecar.logs import configure_logging
 from sidecar.settings import Settings, load_settings
@@ -99,6 +100,7 @@ def from_settings(settings: Settings) -> BridgeConfig:
         events_audience=settings.bridge.events_audience,
         report_keys=keys,
         recordings=settings.stores.data_dir / "recordings",
+        watches_shares=SHARE_FIREWALL in settings.plugins.enabled,
     )
 
 

@@ -42,7 +42,7 @@ class BridgeConfig:
     signing key for reports to the web process (a key ring's), or None: then nothing is reported.
     join_issuer, join_audience: as in the join token. control_issuer: who commands. audience: our name in
     commands; events_audience: the web process's name in our reports. recordings: folder their sealed files are
-    written to, None: this bridge does not record.
+    written to, None: this bridge does not record. watches_shares: have a sampler of shares ready from the start.
     """
 
     listen_host: str
@@ -59,6 +59,7 @@ class BridgeConfig:
     events_audience: str = "tillit-web"
     report_keys: Path | None = None
     recordings: Path | None = None
+    watches_shares: bool = False
     max_rooms: int = 500
     max_participants: int = 16
     consent_s: float = 30.0

@@ -348,7 +348,9 @@ class MediaPlane:
             if first & 0x20 and payload_bytes:
                 kept = kept[: -kept[-1]] if kept[-1] <= payload_bytes else b""
             track.cache[sequence & (CACHE_PACKETS - 1)] = (sequence, second, timestamp, kept)
-            if track.tap is not None:
+            if track.watch is not None:
+                track.watch.append((number, second, timestamp, kept, now))
+            elif track.tap is not None:
                 track.tap.append((number, second, timestamp, kept, now))
         elif track.tap is not None:
             padding = data[end - 1] if first & 0x20 else 0

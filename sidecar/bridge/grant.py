@@ -8,9 +8,10 @@ from datetime import datetime
 class Grant:
     """One participant's rights here. Changed by the web process, never by the participant.
 
-    session_until: aware UTC; at that moment the participant is out.
+    session_until: aware UTC; at that moment the participant is out. share_watched: what they share is looked at.
     """
 
     participant: str
     permissions: frozenset[str]
     session_until: datetime
+    share_watched: bool = False

@@ -148,13 +148,38 @@ class Peer:
                 track.refused = "|".join(_NEEDS[kind])
             elif track.muted:
                 track.refused = "muted"
+            elif track.cut:
+                track.refused = "share_firewall/cut"
+            elif kind == "share" and self.grant.share_watched and not self.bridge.watcher.ready:
+                track.refused = "share_firewall/down"
             else:
                 track.refused = None
             track.open = track.refused is None and not track.said_off
+        if "share" in self.tracks:
+            self._watch_share(self.tracks["share"])
+
+    def _watch_share(self, track: Track) -> None:
+        """Have the share looked at for as long as it may flow, where that is asked for."""
+        if not self.grant.share_watched:
+            self.bridge.watcher.end(track)
+            track.clear = True
+        elif track.open:
+            self.bridge.watcher.begin(self, track)
+        else:
+            self.bridge.watcher.end(track)
+            self.bridge.watcher.samplers.start()
+
+    def cut_share(self, reason: str, canary: int = 0) -> None:
+        """Close the share until its owner ends it and begins another. canary: the number seen, 0 for none."""
+        self.tracks["share"].cut = True
+        self.apply_gates()
+        self.channel.send({"type": "cut", "kind": "share", "reason": reason})
+        self.announce("share.cut", {"reason": reason, "canary": canary})
+        self.room.media_changed(self)
 
     def report_dropped(self, track: Track, now: float) -> None:
         """Announce a track that came without permission, once a minute."""
-        if track.refused == "muted":
+        if track.refused in ("muted", "share_firewall/cut"):
             return  # the client needs a moment to hear of it; nothing was overstepped
         if now - self._dropped_at.get(track.kind, -_DROP_REPORT_INTERVAL_S) >= _DROP_REPORT_INTERVAL_S:
             self._dropped_at[track.kind] = now
@@ -188,7 +213,7 @@ class Peer:
         for kind, track in self.tracks.items():
             on = bool(message[kind])
             if on and track.said_off:
-                track.muted = False
+                track.muted = track.cut = False
             track.said_off = not on
 
     def mute(self, kind: str, name: str) -> None:
@@ -202,7 +227,8 @@ class Peer:
     def media_message(self) -> dict[str, Any]:
         """Return what others are told about this participant's media."""
         on = {str(kind): track.open and track.flowing for kind, track in self.tracks.items()}
-        return {"type": "media", "participant": self.id, **dict.fromkeys(_NEEDS, False), **on}
+        flags = {**dict.fromkeys(_NEEDS, False), **on}
+        return {"type": "media", "participant": self.id, **flags, "network": str(self.quality.level)}
 
     def describe(self) -> dict[str, Any]:
         """Return the roster's entry."""

@@ -26,6 +26,8 @@ _CONNECT_WITHIN_S = 30.0  # from the answer to the first encrypted packet
 class Room:
     """One room. It lives while somebody is in it."""
 
+    connecting = False  # for a recording: media are here at once
+
     def __init__(self, name: str, bridge: "Bridge") -> None:
         self.name = name
         self.bridge = bridge
@@ -62,6 +64,7 @@ class Room:
         peer.channel.send({"type": "removed", "reason": reason})
         peer.feedback.stop()
         for track in peer.tracks.values():
+            self.bridge.watcher.end(track)
             for slot in list(track.slots):
                 slot.detach()
         for slot in peer.slot_by_ssrc.values():
@@ -139,8 +142,8 @@ class Room:
 
     @staticmethod
     def _is_shown(track: Track) -> bool:
-        """Whether there is a picture worth a slot: allowed, switched on, and seen at least once."""
-        return track.open and track.flowing
+        """Whether there is a picture worth a slot: allowed, switched on, seen at least once, and fit to be seen."""
+        return track.open and track.flowing and track.clear
 
     @staticmethod
     def _point(slot: Slot, track: Track | None, now: float) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from sidecar.bridge.config import BridgeConfig
@@ -12,9 +13,10 @@ from sidecar.bridge.events import EventOutbox, Reporter
 from sidecar.bridge.forwarding import MediaPlane
 from sidecar.bridge.grant import Grant
 from sidecar.bridge.peer import Peer
-from sidecar.bridge.recording import RecorderHost
+from sidecar.bridge.recording import RecordedRoom, RecorderHost
 from sidecar.bridge.rooms import Room
 from sidecar.bridge.sdp import parse_offer
+from sidecar.bridge.watching import Watcher
 from sidecar.domain.errors import ConflictError, NotFoundError
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ class Bridge:
         self.identity = DtlsIdentity.generate()
         self.rooms: dict[str, Room] = {}
         self.recorder = RecorderHost(config.recordings)
+        self.watcher = Watcher(self.monotonic, self._watching_changed)
         self.events = EventOutbox(config.events_url, reporter)
         self.plane = MediaPlane(asyncio.get_running_loop(), tuple((m.host, m.port) for m in config.media))
         # The port may have been left to the system.
@@ -47,6 +50,8 @@ class Bridge:
     def start(self) -> None:
         """Begin to keep time and to report."""
         self.events.start()
+        if self.config.watches_shares:
+            self.watcher.samplers.start()
         # What is alive now stays alive; pauses of the collector would be heard.
         gc.collect()
         gc.freeze()
@@ -69,6 +74,7 @@ class Bridge:
             room.end("bridge_stopped")
         if self._ticker is not None:
             self._ticker.cancel()
+        await self.watcher.stop()
         self.recorder.end_all()
         await asyncio.to_thread(self.recorder.wait_for_disk)
         await asyncio.sleep(2 * _FAREWELL_S)
@@ -78,6 +84,12 @@ class Bridge:
     def announce(self, kind: str, *, room: str, participant: str, data: dict[str, Any]) -> None:
         """Put an event on its way to the web process."""
         self.events.put(kind, room=room, participant=participant, data=data)
+
+    def _watching_changed(self) -> None:
+        for room in list(self.rooms.values()):
+            for peer in list(room.peers.values()):
+                if peer.grant.share_watched:
+                    room.media_changed(peer)
 
     # Commands
 
@@ -102,6 +114,12 @@ class Bridge:
         room = self.rooms.get(name)
         if room is None:
             raise NotFoundError("no such room at this bridge")
+        return room
+
+    async def record(self, name: str, begin: Callable[[RecordedRoom], None]) -> Room:
+        """Begin to record a room. Raises NotFoundError, and whatever `begin` raises."""
+        room = self.get_room(name)
+        begin(room)
         return room
 
     def get_peer(self, room_name: str, participant: str) -> Peer:

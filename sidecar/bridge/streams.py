@@ -39,8 +39,10 @@ class Track:
         "base",
         "bytes_received",
         "cache",
+        "clear",
         "clock_rate",
         "codecs",
+        "cut",
         "cycles",
         "expected_before",
         "flowing",
@@ -79,6 +81,7 @@ class Track:
         "transport_head",
         "transport_id",
         "video",
+        "watch",
     )
 
     def __init__(self, owner: "Peer", kind: TrackKind, section: Section) -> None:
@@ -98,6 +101,8 @@ class Track:
         self.refused: str | None = None
         self.muted = False
         self.said_off = False
+        self.cut = False  # a picture of it may not be seen: closed until its owner begins anew
+        self.clear = True  # may be shown: it is not watched, or its pictures were found clean so far
         self.flowing = False  # packets came lately
         self.seen = 0
         self.seen_at = 0.0
@@ -124,6 +129,8 @@ class Track:
         self.last_key_request = 0.0
         # What a recording takes: full number, second byte, timestamp, payload, arrival. None: nobody does
         self.tap: list[tuple[int, int, int, bytes, float]] | None = None
+        # The same for who looks at a watched share, who then hands it on to the recording
+        self.watch: list[tuple[int, int, int, bytes, float]] | None = None
         self.sr: tuple[int, float] | None = None  # middle 32 bits of the last report's NTP time, arrival
 
     @property

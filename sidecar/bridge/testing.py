@@ -1,14 +1,15 @@
-"""What the bridge's own tests share: a bridge in this process, clients with aiortc, and a bad network."""
+"""What the bridge's own tests share: a bridge in this process, and clients with aiortc."""
 
 import asyncio
 import json
 import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from aiortc import (
     MediaStreamTrack,
@@ -19,14 +20,18 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, VideoStreamTrack
-from av import VideoFrame
+from av import CodecContext, VideoFrame
 from av.frame import Frame
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 
 from sidecar.bridge.config import BridgeConfig, MediaAddress
 from sidecar.bridge.grant import Grant
 from sidecar.bridge.server import Bridge
 from sidecar.domain import clock
+
+if TYPE_CHECKING:
+    from sidecar.bridge.bad_network import BadNetwork
 
 ALL_MEDIA = frozenset({"speak", "show_camera", "share_window", "share_screen"})
 
@@ -122,6 +127,43 @@ class NoiseTrack(VideoStreamTrack):
         return frame
 
 
+class FullHdTrack(VideoStreamTrack):
+    """1920 x 1080 at 30 fps, encoded beforehand: a camera with an encoder of its own, which no busy machine slows down.
+
+    A second of VP8 at about 2.5 Mbit/s again and again, each time from a key frame.
+    """
+
+    WIDTH, HEIGHT, FPS = 1920, 1080, 30
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._encoded = list(self._encode())
+        self._sent = 0
+
+    async def recv(self) -> "Packet[Any]":  # type: ignore[override]  # aiortc sends packets as they are
+        pts, time_base = await self.next_timestamp()
+        packet = Packet(self._encoded[self._sent % len(self._encoded)])
+        packet.pts, packet.time_base = pts, time_base
+        self._sent += 1
+        return packet
+
+    def _encode(self) -> Iterator[bytes]:
+        encoder = CodecContext.create("libvpx", "w")
+        assert isinstance(encoder, VideoCodecContext)
+        encoder.width, encoder.height, encoder.pix_fmt = self.WIDTH, self.HEIGHT, "yuv420p"
+        encoder.bit_rate, encoder.framerate = 2_500_000, Fraction(self.FPS)
+        encoder.options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0", "lag-in-frames": "0"}
+        slope = bytes(64 + (column * 128) // self.WIDTH for column in range(self.WIDTH))
+        for number in range(self.FPS):
+            frame = VideoFrame(self.WIDTH, self.HEIGHT, "yuv420p")
+            moved = slope[number * 8 :] + slope[: number * 8]
+            frame.planes[0].update(b"".join(moved if row // 60 % 2 else slope for row in range(self.HEIGHT)))
+            for plane in frame.planes[1:]:
+                plane.update(bytes([118 + number // 2]) * plane.buffer_size)
+            frame.pts, frame.time_base = number, Fraction(1, self.FPS)
+            yield from (bytes(packet) for packet in encoder.encode(frame))
+
+
 @dataclass
 class Seen:
     """What arrived in one receive slot: frames as decoded, and their size."""
@@ -138,7 +180,7 @@ class Client:
         *,
         microphone: bool = True,
         camera: bool | MediaStreamTrack = True,
-        share: bool = False,
+        share: bool | MediaStreamTrack = False,
         video_slots: int = 4,
     ) -> None:
         picture = VideoStreamTrack() if camera is True else camera or "video"
@@ -148,7 +190,8 @@ class Client:
         )
         self.connection.addTransceiver(AudioStreamTrack() if microphone else "audio", direction="sendonly")
         self.connection.addTransceiver(picture, direction="sendonly")
-        self.connection.addTransceiver(VideoStreamTrack() if share else "video", direction="sendonly")
+        shown = VideoStreamTrack() if share is True else share or "video"
+        self.connection.addTransceiver(shown, direction="sendonly")
         self.channel: RTCDataChannel = self.connection.createDataChannel("tillit")
         self.messages: list[dict[str, Any]] = []
         self.seen: dict[str, Seen] = {}
@@ -208,81 +251,3 @@ class Client:
                 return
             seen.frames += 1
             seen.width = getattr(frame, "width", 0)
-
-
-class BadNetwork:
-    """A UDP relay between one client and the bridge that loses, delays and narrows. The kernel here cannot.
-
-    loss: share of media packets lost each way. bits_per_second: of the way down, 0 for no limit; what waits
-    longer than 0.5 s for it is lost.
-    """
-
-    _QUEUE_S = 0.5
-
-    def __init__(self, bridge: Bridge, *, loss: float = 0.0, bits_per_second: int = 0, seed: int = 7) -> None:
-        self.loss = loss
-        self.bits_per_second = bits_per_second
-        self.lost = 0
-        self._random = random.Random(seed)  # noqa: S311  # the same losses in each run
-        self._bridge_address = bridge.candidates[0]
-        self._loop = asyncio.get_running_loop()
-        self._client_side = self._socket()
-        self._bridge_side = self._socket()
-        self._client: Any = None
-        self._down_free_at = 0.0
-        self._loop.add_reader(self._client_side.fileno(), self._from_client)
-        self._loop.add_reader(self._bridge_side.fileno(), self._from_bridge)
-
-    @staticmethod
-    def _socket() -> socket.socket:
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        made.bind((local_address(), 0))
-        return made
-
-    def redirect(self, answer: str) -> str:
-        """Return the answer with this network in the place of the bridge."""
-        host, port = self._bridge_address
-        return answer.replace(f" {host} {port} typ", f" {host} {self._client_side.getsockname()[1]} typ")
-
-    def move(self) -> None:
-        """Reach the bridge from another port from now on, as after a change of network."""
-        self._loop.remove_reader(self._bridge_side.fileno())
-        self._bridge_side.close()
-        self._bridge_side = self._socket()
-        self._loop.add_reader(self._bridge_side.fileno(), self._from_bridge)
-
-    def close(self) -> None:
-        """Take the network away."""
-        for side in (self._client_side, self._bridge_side):
-            self._loop.remove_reader(side.fileno())
-            side.close()
-
-    def _is_lost(self, data: bytes) -> bool:
-        # Media only: a lost handshake packet would test patience, not retransmission.
-        lost = 127 < data[0] < 192 and self._random.random() < self.loss
-        self.lost += lost
-        return lost
-
-    def _from_client(self) -> None:
-        data, self._client = self._client_side.recvfrom(4096)
-        if not self._is_lost(data):
-            self._bridge_side.sendto(data, self._bridge_address)
-
-    def _from_bridge(self) -> None:
-        data = self._bridge_side.recv(4096)
-        if self._client is None or self._is_lost(data):
-            return
-        if not self.bits_per_second:
-            self._client_side.sendto(data, self._client)
-            return
-        now = self._loop.time()
-        starts_at = max(now, self._down_free_at)
-        if starts_at - now > self._QUEUE_S:
-            self.lost += 1
-            return
-        self._down_free_at = starts_at + len(data) * 8 / self.bits_per_second
-        self._loop.call_at(self._down_free_at, self._deliver, data)
-
-    def _deliver(self, data: bytes) -> None:
-        if self._client_side.fileno() >= 0:
-            self._client_side.sendto(data, self._client)

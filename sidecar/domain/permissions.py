@@ -37,6 +37,9 @@ class Permission(StrEnum):
     RAISE_SECURITY = "raise_security"
 
 
+SHARING = frozenset({Permission.SHARE_WINDOW.value, Permission.SHARE_SCREEN.value})
+
+
 class Capacity(StrEnum):
     """A person's part in one meeting, in the bank's sense. Not an XMPP role."""
 

@@ -384,8 +384,14 @@ class Conference(Recorder, Protocol):
     def answers(self, shard: str) -> bool:
         """Say whether meetings on a shard can be entered now, as of a few seconds ago at most."""
 
-    def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
-        """Let a client's media in and return the answer SDP. Raises ConferenceUnavailableError."""
+    def admit(self, *, room: RoomName, join_token: str, sdp: str, watch_shares: bool = False) -> str:
+        """Let a client's media in and return the answer SDP. Raises ConferenceUnavailableError.
+
+        watch_shares: what the client shares is looked at for canaries; where nobody can look, it is not let through.
+        """
+
+    def watches_shares(self, room: RoomName) -> bool:
+        """Say whether shares in this room can be looked at now. Raises ConferenceUnavailableError."""
 
     def expel(self, *, room: RoomName, participant: ParticipantId, reason: str) -> None:
         """Cut a participant's media at once. No error when it was not there."""
@@ -397,8 +403,9 @@ class Conference(Recorder, Protocol):
         participant: ParticipantId,
         permissions: Iterable[str],
         session_until: datetime,
+        watch_shares: bool = False,
     ) -> None:
-        """Replace what a participant may do, in force when this returns."""
+        """Replace what a participant may do, in force when this returns. watch_shares: as for `admit`."""
 
     def mute(self, *, room: RoomName, participant: ParticipantId, kind: str) -> None:
         """Close somebody's "audio", "video" or "share". They may open it again: it takes no right away."""

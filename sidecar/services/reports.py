@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from sidecar.domain import canary as canaries
 from sidecar.domain.clock import from_text, to_text
 from sidecar.domain.errors import ConflictError
 from sidecar.domain.ids import ParticipantId, new_id
@@ -20,6 +21,7 @@ from sidecar.services.acts import Act, Acts
 from sidecar.services.admission import Admission
 from sidecar.services.ports import Errand, MeetingStore, MeetingTx
 from sidecar.services.room import Room
+from sidecar.services.share_firewall import ShareFirewall
 
 # What is said of each kind -> the kind it is recorded under.
 _KINDS = {
@@ -30,11 +32,15 @@ _KINDS = {
     "media.left": "media.left",
     "message.dropped": "message.dropped",
     "session.ended": "media.left",
+    "share.cut": "share.cut",
     "token.spent": "token.spent",
     "track.dropped": "track.dropped",
 }
 _OUT = frozenset({"media.left", "session.ended"})
 _CHAT = frozenset({"chat.sent", "chat.sent_private"})
+_CUT_REASONS = frozenset({"canary", "blind", "down"})
+# Reasons of a departure that nobody chose: whoever is gone for one of these may be back in a moment.
+_BROKEN = frozenset({"bridge_stopped", "connection_lost", "never_connected"})
 _TEXTS = frozenset({"fingerprint_client", "fingerprint_bridge", "srtp_profile", "reason", "kind", "rule", "type"})
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _MOST_CHARS = 1_000_000
@@ -69,7 +75,7 @@ def read_report(told: Mapping[str, Any], *, shard: str, side: str) -> MediaRepor
         room=str(told.get("room", "")),
         participant=ParticipantId(str(told.get("participant"))),
         at=from_text(str(told.get("at"))),
-        data=_chat_data(data) if kind in _CHAT else _act_data(data) if kind == "act.done" else _texts(data),
+        data=_READ.get(kind, _texts)(data),
     )
 
 
@@ -83,12 +89,14 @@ class Reports:
         meetings: MeetingStore,
         admission: Admission,
         room: Room,
+        firewall: ShareFirewall,
         clock: Callable[[], datetime],
     ) -> None:
         self._acts = acts
         self._meetings = meetings
         self._admission = admission
         self._room = room
+        self._firewall = firewall
         self._clock = clock
 
     def take(self, report: MediaReport) -> None:
@@ -115,6 +123,10 @@ class Reports:
         changed, errands = place, list[Errand]()
         if report.kind == "media.joined" and report.side == "jitsi":
             acts, changed, errands = self._came(meeting, place, told_at)
+        elif report.kind == "share.cut":
+            named = self._firewall.name_of(report.data["canary"])
+            acts = [replace(acts[0], data=data | ({"system": named} if named else {}))]
+            changed = replace(place, sharing=False)
         elif report.kind in _OUT:
             first, changed = self._went(report, place, told_at)
             acts = [*first, *acts]
@@ -166,7 +178,15 @@ class Reports:
         kind = "participant.session_ended" if over else "participant.left"
         act = Act(kind, self._who(place), self._clock(), place.meeting, place.id, {"reason": reason[:40]})
         media_at = at if report.side == "jitsi" else None
-        away = replace(place, state=ParticipantState.AWAY, left_at=at, media_at=media_at, sharing=False, hand=False)
+        away = replace(
+            place,
+            state=ParticipantState.AWAY,
+            left_at=at,
+            lost=reason in _BROKEN,
+            media_at=media_at,
+            sharing=False,
+            hand=False,
+        )
         return [act], away
 
     def _errand(self, kind: str, meeting: Meeting, place: Participant, **more: str) -> Errand:
@@ -196,3 +216,19 @@ def _chat_data(data: object) -> dict[str, Any]:
     if type(chars) is not int or not 0 <= chars <= _MOST_CHARS:
         raise ValueError("a line of chat has no length")
     return {"sha256": digest, "signs": chars}
+
+
+def _cut_data(data: object) -> dict[str, Any]:
+    """Return why a share was cut and which canary was seen, 0 for none. Raises ValueError."""
+    reason = data.get("reason") if isinstance(data, dict) else None
+    canary = data.get("canary") if isinstance(data, dict) else None
+    if reason not in _CUT_REASONS or type(canary) is not int or not 0 <= canary <= canaries.MOST:
+        raise ValueError("a cut share says why")
+    return {"reason": reason, "canary": canary}
+
+
+_READ: Mapping[str, Callable[[object], dict[str, Any]]] = {
+    **dict.fromkeys(_CHAT, _chat_data),
+    "act.done": _act_data,
+    "share.cut": _cut_data,
+}

@@ -35,6 +35,7 @@ from sidecar.services.ports import (
     MeetingTx,
 )
 from sidecar.services.recording import Recordings
+from sidecar.services.share_firewall import ShareFirewall
 
 _CHAT_SIGNS = 2000
 _TARGET = re.compile(r"[a-z]{1,20}:[a-z]{1,20}")
@@ -57,6 +58,7 @@ class Room:
         policy: Policy,
         conference: Conference,
         recordings: Recordings,
+        firewall: ShareFirewall,
         clock: Callable[[], datetime],
     ) -> None:
         self._acts = acts
@@ -66,6 +68,7 @@ class Room:
         self._policy = policy
         self._conference = conference
         self._recordings = recordings
+        self._firewall = firewall
         self._clock = clock
 
     def leave(self, place: Participant, *, reason: str = "left") -> None:
@@ -73,7 +76,9 @@ class Room:
         if place.state is not ParticipantState.IN_ROOM:
             return
         act = self._act("participant.left", place, {"reason": reason})
-        away = replace(place, state=ParticipantState.AWAY, left_at=self._clock(), sharing=False, hand=False)
+        away = replace(
+            place, state=ParticipantState.AWAY, left_at=self._clock(), lost=False, sharing=False, hand=False
+        )
         errand = self._command("bridge.expel", place, reason)
 
         def effect(tx: MeetingTx) -> None:
@@ -112,6 +117,7 @@ class Room:
         wanted = Permission.SHARE_SCREEN if surface == "monitor" else Permission.SHARE_WINDOW
         self._admission.check(place, wanted, act)
         meeting = self._meetings.get(place.meeting)
+        self._firewall.require(act, meeting)
         others = [p for p in self._meetings.participants(place.meeting) if p.sharing and p.id != place.id]
         if others:
             raise ConflictError("Somebody else is sharing. One window is shared at a time.")
@@ -285,6 +291,7 @@ class Room:
                         participant=place.id,
                         permissions=self._permissions(place),  # as of now: an old command must not widen them
                         session_until=place.session_until,
+                        watch_shares=self._firewall.watches(self._meetings.get(place.meeting)),
                     )
             else:
                 raise NotFoundError(f"There is no command {errand.kind}.")

@@ -176,21 +176,34 @@ class FakeConference:
         self.recordings: dict[str, str] = {}
         self.deks: dict[str, bytes] = {}
         self.has_recorder = True
+        self.has_sampler = True
+        self.watched = False  # what the last who came, or was given other rights, shares is looked at
         self.down = False
         self.shards_down: set[str] = set()  # ids; an installation without shards has the one ""
         self.end_to_end = False
 
-    def admit(self, *, room: RoomName, join_token: str, sdp: str) -> str:
+    def admit(self, *, room: RoomName, join_token: str, sdp: str, watch_shares: bool = False) -> str:
         self._do("admit", room, sdp)
+        self.watched = watch_shares
         return "v=0\r\na=answer\r\n"
 
     def expel(self, *, room: RoomName, participant: ParticipantId, reason: str) -> None:
         self._do("expel", participant, reason)
 
     def set_permissions(
-        self, *, room: RoomName, participant: ParticipantId, permissions: Iterable[str], session_until: datetime
+        self,
+        *,
+        room: RoomName,
+        participant: ParticipantId,
+        permissions: Iterable[str],
+        session_until: datetime,
+        watch_shares: bool = False,
     ) -> None:
         self._do("permissions", participant, frozenset(permissions))
+        self.watched = watch_shares
+
+    def watches_shares(self, room: RoomName) -> bool:
+        return not self.down and self.has_sampler
 
     def mute(self, *, room: RoomName, participant: ParticipantId, kind: str) -> None:
         self._do("mute", participant, kind)

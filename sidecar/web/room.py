@@ -82,7 +82,8 @@ def join(pid: str) -> Response:
     verified = services().verify_join(unverified, meeting.room)
     inside = services().admission.joined(here, verified)
     try:
-        answer = services().conference.admit(room=meeting.room, join_token=unverified, sdp=sdp)
+        watched = services().share_firewall.begin(meeting)
+        answer = services().conference.admit(room=meeting.room, join_token=unverified, sdp=sdp, watch_shares=watched)
     except (ConferenceUnavailableError, InvalidInputError):
         services().room.leave(inside, reason="no-media")
         raise

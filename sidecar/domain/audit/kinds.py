@@ -50,6 +50,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "share.started": "A window began to be shared.",
         "share.stopped": "Sharing stopped.",
         "share.refused": "A share was refused; the rule is named.",
+        "share.cut": "A share was cut: an internal page was seen in it, or nobody could look. No picture is kept.",
         "record.refused": "Recording was asked for and refused; the rule is named.",
         "recording.asked": "Everybody was asked to be recorded; purpose, law and deletion date are named.",
         "recording.consented": "A person said yes to being recorded.",

@@ -53,6 +53,7 @@ _DECIDING = (
     "refused", "not-granted", "not-in-your-role", "type-not-in-your-role", "not-for-segment",
     "documents-not-for-observers", "plugin-not-allowed", "turned-off-by-raise", "closed-by-strict",
     "share-turned-off", "chat-turned-off", "cannot-lower", "raise-already", "raise-not-offered", "raise-unknown",
+    "share-not-watched",
     "level-too-low", "eid-too-weak", "eid-not-accepted", "two-factors-missing", "staff-two-factors-missing",
     "staff-key-missing", "staff-check-too-old",
     "may.enter", "may.desk", "may.call", "may.book", "may.staff", "may.raise",
@@ -65,6 +66,7 @@ _DECIDING = (
     "recording-purpose-missing", "recording-reference-missing", "recording-date-missing", "recording-date-past",
     "recording-date-too-late", "recording-consent-missing", "recording-consent-declined", "recording-already",
     "recording-over", "recording-held", "recording-kept", "recording-damaged",
+    "not-recordable",
 )  # fmt: skip
 
 # What the door, the desk and the stores refuse with.

@@ -1,0 +1,201 @@
+"""A real bridge, real senders, a real sampler: what is cut, how soon, and what nobody ever sees."""
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.bridge.server import Bridge
+from sidecar.bridge.testing import Client, eventually, grant, recorded_events, running_bridge
+from tests.integration.share_pages import Window, page
+
+SYSTEM = 4711
+
+
+def run(story: object) -> None:
+    asyncio.run(asyncio.wait_for(story, 60))  # type: ignore[arg-type]  # a coroutine
+
+
+async def a_share(bridge: Bridge, sharer: Client, viewer: Client) -> None:
+    """Both in one room, the sharer under watch and sharing."""
+    await eventually(lambda: bridge.watcher.ready)
+    await sharer.join(bridge, "room", replace(grant("anna"), share_watched=True))
+    await viewer.join(bridge, "room", grant("bo"))
+    sharer.say(type="media", microphone=False, camera=False, share=True)
+
+
+def forwarded(bridge: Bridge) -> int:
+    """Packets of the share that left for the viewer."""
+    return bridge.get_peer("room", "bo").video_slots[-1].packets
+
+
+def is_shown(bridge: Bridge) -> bool:
+    source = bridge.get_peer("room", "bo").video_slots[-1].source
+    return source is not None and source.kind == "share"
+
+
+def cuts(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in events if each["kind"] == "share.cut"]
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no fault of a share's."""
+    monkeypatch.setattr("sidecar.bridge.watching.BLIND_S", 20.0)
+    monkeypatch.setattr("sidecar.bridge.watching.FIRST_S", 40.0)
+
+
+@pytest.mark.requirement("R206")
+def test_a_share_is_cut_within_a_second_of_showing_an_internal_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def story() -> None:
+        window = Window(page())
+        async with running_bridge() as bridge, Client(share=window) as sharer, Client(camera=False) as viewer:
+            events = recorded_events(bridge)
+            bridge.watcher.samplers.start()
+            await a_share(bridge, sharer, viewer)
+            took: list[float] = []
+            while not took or (took[-1] >= 1.0 and len(took) < 4):  # once more where the machine was too busy
+                took.append(await seconds_until_cut(bridge, sharer, window, events))
+            print(f"from the first frame with the canary to the last packet forwarded: {took[-1] * 1000:.0f} ms")
+            await eventually(lambda: sharer.last("cut") and viewer.last("media").get("share") is False)
+            still = forwarded(bridge)
+            await asyncio.sleep(0.5)
+
+            assert took[-1] < 1.0, took
+            assert forwarded(bridge) == still
+            assert not is_shown(bridge)
+            assert cuts(events)[0]["participant"] == "anna"
+            assert cuts(events)[0]["data"] == {"reason": "canary", "canary": SYSTEM}
+            assert sharer.last("cut") == {"type": "cut", "kind": "share", "reason": "canary"}
+            assert list(tmp_path.iterdir()) == []
+
+    run(story())
+
+
+async def seconds_until_cut(bridge: Bridge, sharer: Client, window: Window, events: list[dict[str, Any]]) -> float:
+    """Share anew, let an internal page come up, and return how long after its first frame a packet still left."""
+    before = len(cuts(events))
+    window.show(page())
+    sharer.say(type="media", microphone=False, camera=False, share=False)
+    sharer.say(type="media", microphone=False, camera=False, share=True)
+    await eventually(lambda: is_shown(bridge))
+    shown = forwarded(bridge)
+    await eventually(lambda: forwarded(bridge) > shown + 10)
+    assert len(cuts(events)) == before
+
+    window.show(page(SYSTEM))
+    last, last_at = forwarded(bridge), time.monotonic()
+    while len(cuts(events)) == before:
+        await asyncio.sleep(0.005)
+        if forwarded(bridge) != last:
+            last, last_at = forwarded(bridge), time.monotonic()
+    return last_at - window.sent_at
+
+
+@pytest.mark.requirement("R206")
+def test_a_window_that_begins_with_an_internal_page_is_never_seen_by_anybody() -> None:
+    async def story() -> None:
+        window = Window(page(SYSTEM))
+        async with running_bridge(watches_shares=True) as bridge, Client(share=window) as sharer, Client() as viewer:
+            events = recorded_events(bridge)
+            await a_share(bridge, sharer, viewer)
+            await eventually(lambda: cuts(events))
+
+            assert forwarded(bridge) == 0
+
+            window.show(page())
+            sharer.say(type="media", microphone=False, camera=False, share=False)
+            sharer.say(type="media", microphone=False, camera=False, share=True)
+            await eventually(lambda: forwarded(bridge) > 0)
+
+    run(story())
+
+
+@pytest.mark.requirement("R206")
+def test_without_a_sampler_no_watched_share_is_open() -> None:
+    async def story() -> None:
+        async with (
+            running_bridge(watches_shares=True) as bridge,
+            Client(share=Window(page())) as sharer,
+            Client(camera=False) as viewer,
+        ):
+            events = recorded_events(bridge)
+            await a_share(bridge, sharer, viewer)
+            await eventually(lambda: is_shown(bridge))
+
+            os.kill(bridge.watcher.samplers.process_id, signal.SIGKILL)
+            await eventually(lambda: cuts(events))
+            assert cuts(events)[0]["data"]["reason"] == "down"
+            assert not is_shown(bridge)
+
+            sharer.say(type="media", microphone=False, camera=False, share=False)
+            sharer.say(type="media", microphone=False, camera=False, share=True)
+            await eventually(lambda: bridge.watcher.ready)  # it comes back by itself
+            await eventually(lambda: is_shown(bridge))
+
+    run(story())
+
+
+@pytest.mark.requirement("R206")
+def test_a_share_nobody_can_look_at_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        monkeypatch.setattr("sidecar.bridge.watching.BLIND_S", 0.3)
+        async with (
+            running_bridge(watches_shares=True) as bridge,
+            Client(share=Window(page())) as sharer,
+            Client(camera=False) as viewer,
+        ):
+            events = recorded_events(bridge)
+            await a_share(bridge, sharer, viewer)
+            await eventually(lambda: is_shown(bridge))
+            monkeypatch.setattr("sidecar.bridge.samplers.SamplerLine.send", lambda self, data: None)
+            await eventually(lambda: cuts(events))
+
+            assert cuts(events)[0]["data"]["reason"] == "blind"
+            assert not is_shown(bridge)
+
+    run(story())
+
+
+@pytest.mark.requirement("R206")
+def test_a_recording_gets_nothing_that_was_not_looked_at() -> None:
+    async def story() -> None:
+        window = Window(page())
+        async with running_bridge(watches_shares=True) as bridge, Client(share=window) as sharer, Client() as viewer:
+            events = recorded_events(bridge)
+            await a_share(bridge, sharer, viewer)
+            await eventually(lambda: is_shown(bridge))
+            track = bridge.get_peer("room", "anna").tracks["share"]
+            track.tap = taken = []
+            await eventually(lambda: len(taken) > 5)
+            window.show(page(SYSTEM, shade=200))
+            await eventually(lambda: cuts(events))
+
+            assert max(packet[4] for packet in taken) <= window.sent_at
+
+    run(story())
+
+
+def test_a_share_that_is_not_watched_goes_no_other_way_than_before() -> None:
+    async def story() -> None:
+        async with (
+            running_bridge(watches_shares=True) as bridge,
+            Client(share=Window(page(SYSTEM))) as sharer,
+            Client(camera=False) as viewer,
+        ):
+            await sharer.join(bridge, "room", grant("anna"))
+            await viewer.join(bridge, "room", grant("bo"))
+            await eventually(lambda: is_shown(bridge))
+
+            assert bridge.get_peer("room", "anna").tracks["share"].watch is None
+
+    run(story())
