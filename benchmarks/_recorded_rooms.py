@@ -14,7 +14,7 @@ from benchmarks.bridge import _SYSTEM_CORE, Load, System, _free_port, _pinned, l
 from benchmarks.common import started
 from sidecar.adapters.control_client import ControlClient
 from sidecar.adapters.key_files import KeyRing
-from sidecar.adapters.recorder_commands import BridgeRecorder
+from sidecar.adapters.recorder_commands import RecorderCommands
 from sidecar.bridge.testing import local_address
 from sidecar.domain import clock
 from sidecar.domain.ids import ParticipantId, RecordingId, RoomName
@@ -35,9 +35,9 @@ class Carried:
     told: str
 
 
-class _Commands(BridgeRecorder):
+class _Commands(RecorderCommands):
     def __init__(self, client: ControlClient) -> None:
-        self._client = client
+        self._recorder = client
 
 
 @contextmanager

@@ -43,7 +43,10 @@ def sides_of(settings: Settings, ring: KeyRing, clock: Callable[[], datetime]) -
         if _is_jitsi(settings, each):
             issuer, host = settings.tokens.issuer, each.control_host
             client = ControlClient(url=each.url, issuer=issuer, audience=each.name, host=host, **shared)
-            found[each.id] = JitsiConference(client)
+            recorder = None
+            if each.recorder_url:
+                recorder = ControlClient(url=each.recorder_url, issuer=issuer, audience=each.recorder_name, **shared)
+            found[each.id] = JitsiConference(client, recorder)
         else:
             client = ControlClient(url=each.url, issuer=bridge.events_audience, audience=each.name, **shared)
             found[each.id] = BridgeConference(client)
@@ -51,7 +54,7 @@ def sides_of(settings: Settings, ring: KeyRing, clock: Callable[[], datetime]) -
 
 
 def reporters_of(settings: Settings, ring: KeyRing) -> list[Reporter]:
-    """Return who may report. Our bridges share the folder of keys; each Prosody has a key of its own.
+    """Return who may report. Our bridges share the folder of keys; each Prosody and recorder has one of its own.
 
     Raises ConfigurationError for a file that holds no such key.
     """
@@ -62,6 +65,9 @@ def reporters_of(settings: Settings, ring: KeyRing) -> list[Reporter]:
         if _is_jitsi(settings, each) and each.events_key is not None:
             keys = read_reporter_keys(each.events_key)
             found.append(Reporter(each.id, "jitsi", each.name, lambda keys=keys: keys))  # type: ignore[misc]
+            if each.recorder_url and each.recorder_key is not None:
+                own = read_reporter_keys(each.recorder_key)
+                found.append(Reporter(each.id, "recorder", each.recorder_name, lambda own=own: own))  # type: ignore[misc]
         else:
             found.append(Reporter(each.id, "bridge", each.name, lambda: ring.jwks("control")))
     return found

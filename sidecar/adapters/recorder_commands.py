@@ -5,67 +5,54 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from sidecar.adapters.control_client import ControlClient
+from sidecar.domain.errors import NotRecordableError
 from sidecar.domain.ids import ParticipantId, RecordingId, RoomName
 from sidecar.recorder.handover import HandoverError, seal_for
 from sidecar.services.ports import ConferenceUnavailableError
 from sidecar.services.recording_ports import Recorder
 
 
-class BridgeRecorder:
-    """Our bridge records by itself. The DEK travels sealed to a key it offers for this one recording."""
+class RecorderCommands:
+    """The commands to one process that records. The DEK travels sealed to a key it offers for this one recording."""
 
-    _client: ControlClient
+    _recorder: ControlClient | None  # None: a media side without a recorder, where nothing begins or is stopped
 
     def records(self, room: RoomName) -> bool:
-        return True
+        return self._recorder is not None
 
     def start_recording(
         self, *, room: RoomName, recording: RecordingId, dek: bytes, consented: Collection[ParticipantId]
     ) -> None:
-        offered = self._client.call("POST", "/v1/recorder/keys").body
+        client = self._recorder
+        if client is None:
+            raise ConferenceUnavailableError("Meetings on this shard cannot be recorded.")
+        offered = client.call("POST", "/v1/recorder/keys").body
         try:
             sealed = seal_for(bytes.fromhex(str(offered["key"])), dek, recording=recording)
         except (KeyError, ValueError, HandoverError) as error:
-            raise ConferenceUnavailableError("The bridge offered no key to send the recording's under.") from error
+            raise ConferenceUnavailableError("The recorder offered no key to send the recording's under.") from error
         body = {
             "recording": recording,
             "offer": str(offered.get("offer")),
             "sealed_dek": sealed.hex(),
             "consented": sorted(consented),
         }
-        answer = self._client.call("POST", f"/v1/rooms/{room}/recording", body)
+        answer = client.call("POST", f"/v1/rooms/{room}/recording", body, also=(409,))
+        if str(answer.body.get("type", "")).endswith("#not-recordable"):
+            raise NotRecordableError
         if answer.status not in (200, 201):
-            raise ConferenceUnavailableError("The bridge does not record this room.")
+            raise ConferenceUnavailableError("The recorder does not record this room.")
 
     def allow_recording(self, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]) -> None:
-        self._client.call("PUT", f"/v1/rooms/{room}/recording", {"consented": sorted(consented)})
+        if self._recorder is not None:
+            self._recorder.call("PUT", f"/v1/rooms/{room}/recording", {"consented": sorted(consented)})
 
     def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
-        self._client.call("DELETE", f"/v1/rooms/{room}/recording?reason={quote(reason, safe='')}")
+        if self._recorder is not None:
+            self._recorder.call("DELETE", f"/v1/rooms/{room}/recording?reason={quote(reason, safe='')}")
 
     def recording_state(self, room: RoomName) -> Mapping[str, Any]:
-        return self._client.call("GET", f"/v1/rooms/{room}/recording").body
-
-
-class NoRecorder:
-    """A media side without a recorder of ours: nothing begins, so nothing is to be stopped."""
-
-    def records(self, room: RoomName) -> bool:
-        return False
-
-    def start_recording(
-        self, *, room: RoomName, recording: RecordingId, dek: bytes, consented: Collection[ParticipantId]
-    ) -> None:
-        raise ConferenceUnavailableError("Meetings on this shard cannot be recorded.")
-
-    def allow_recording(self, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]) -> None:
-        return None
-
-    def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
-        return None
-
-    def recording_state(self, room: RoomName) -> Mapping[str, Any]:
-        return {}
+        return self._recorder.call("GET", f"/v1/rooms/{room}/recording").body if self._recorder is not None else {}
 
 
 class _Sides(Protocol):

@@ -19,7 +19,10 @@ _END = b"-----END PUBLIC KEY-----"
 
 @dataclass(frozen=True)
 class Reporter:
-    """One media side. shard: its id, "" without shards. kind: "bridge" or "jitsi". name: the `iss` of its tokens."""
+    """One media side. shard: its id, "" without shards. name: the `iss` of its tokens.
+
+    kind: "bridge", "jitsi", or "recorder" for the one beside a Jitsi, which tells of recordings alone.
+    """
 
     shard: str
     kind: str

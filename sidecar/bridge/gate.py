@@ -12,14 +12,41 @@ from sidecar.domain.jws import TokenMalformedError, unb64url
 from sidecar.domain.tokens import TokenSpentError, verify_join_token
 
 
-class Gate(Protocol):
+class CommandGate(Protocol):
+    """Checks commands: ControlGate, TokenGate, or a test's own."""
+
+    async def check_command(self, unverified_token: str, *, method: str, path: str, body: bytes) -> None:
+        """Return if the control token is for this very request, and spend it. Raises TokenRefusedError."""
+
+
+class Gate(CommandGate, Protocol):
     """Checks tokens: TokenGate, or a test's own."""
 
     async def admit(self, unverified_token: str, *, room: str) -> Grant:
         """Return what the join token grants, and spend it. Raises TokenRefusedError."""
 
+
+class ControlGate:
+    """Checks commands to one process. keys: the public keys they are signed with, a file or a URL."""
+
+    def __init__(self, keys: str, *, issuer: str, audience: str) -> None:
+        self._keys = KeySource(keys)
+        self._issuer = issuer
+        self._audience = audience
+        self._spent = SeenIds()
+
     async def check_command(self, unverified_token: str, *, method: str, path: str, body: bytes) -> None:
-        """Return if the control token is for this very request, and spend it. Raises TokenRefusedError."""
+        verify_control_token(
+            unverified_token,
+            jwks=await self._keys.current(_unverified_kid(unverified_token)),
+            expected_issuer=self._issuer,
+            expected_audience=self._audience,
+            method=method,
+            path=path,
+            body=body,
+            now=clock.utc_now(),
+            seen=self._spent,
+        )
 
 
 class TokenGate:
@@ -28,9 +55,8 @@ class TokenGate:
     def __init__(self, config: BridgeConfig) -> None:
         self._config = config
         self._join_keys = KeySource(config.join_keys)
-        self._control_keys = KeySource(config.control_keys)
+        self._control = ControlGate(config.control_keys, issuer=config.control_issuer, audience=config.audience)
         self._spent_joins = SeenIds()
-        self._spent_commands = SeenIds()
 
     async def admit(self, unverified_token: str, *, room: str) -> Grant:
         now = clock.utc_now()
@@ -48,17 +74,7 @@ class TokenGate:
         return Grant(join.claims.user_id, join.claims.permissions, join.claims.session_until)
 
     async def check_command(self, unverified_token: str, *, method: str, path: str, body: bytes) -> None:
-        verify_control_token(
-            unverified_token,
-            jwks=await self._control_keys.current(_unverified_kid(unverified_token)),
-            expected_issuer=self._config.control_issuer,
-            expected_audience=self._config.audience,
-            method=method,
-            path=path,
-            body=body,
-            now=clock.utc_now(),
-            seen=self._spent_commands,
-        )
+        await self._control.check_command(unverified_token, method=method, path=path, body=body)
 
 
 def _unverified_kid(unverified_token: str) -> str:

@@ -113,3 +113,28 @@ class ReportSigner:
         except (OSError, ValueError, KeyError, StopIteration) as error:
             raise ConfigurationError("the control key cannot be read") from error
         return self._signing_key
+
+
+class PemSigner:
+    """Signs reports with a key of the process's own, in one PEM file. Raises ConfigurationError where that is none."""
+
+    def __init__(self, path: Path, *, issuer: str, audience: str) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        try:
+            private_key: Any = serialization.load_pem_private_key(path.read_bytes(), password=None)
+            self._signing_key = local_signing_key("ES256", private_key)
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigurationError(f"{path} holds no private key of P-256 in PEM") from error
+
+    def token_for(self, *, method: str, path: str, body: bytes) -> str:
+        """Return the control token for this very request."""
+        return mint_control_token(
+            signing_key=self._signing_key,
+            issuer=self._issuer,
+            audience=self._audience,
+            method=method,
+            path=path,
+            body=body,
+            now=clock.utc_now(),
+        )

@@ -7,9 +7,9 @@ before that person's media can reach it, and goes on when they consented or left
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from sidecar.bridge import rtcp
 from sidecar.domain import clock
@@ -19,15 +19,77 @@ from sidecar.recorder.matroska import Codec
 from sidecar.recorder.session import CLOCK_RATES, Session, TrackInput
 from sidecar.recorder.writing import DiskThread, OutFile
 
-if TYPE_CHECKING:
-    from sidecar.bridge.peer import Peer
-    from sidecar.bridge.rooms import Room
-    from sidecar.bridge.streams import Track
-
 log = logging.getLogger(__name__)
 
 _FLUSH_EVERY_S = 0.5  # what a killed process loses at the most, beside what waits for a lost packet
+_CONNECTING = "connecting"
 _LEAST_FREE_BYTES = 32 << 20  # a recording that would end at once is not begun
+
+
+class NamedCodec(Protocol):
+    """One way to encode. name: "opus", "VP8" or "H264"; of what is none of these nothing is kept."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class RecordedPeer(Protocol):
+    """Somebody in the room: peer.Peer, jitsi.room.Peer. id: a participant's."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def tracks(self) -> "Mapping[Any, RecordedTrack]": ...
+
+
+class RecordedTrack(Protocol):
+    """One stream of somebody: streams.Track, jitsi.room.Track. tap: where its packets go while it is recorded."""
+
+    tap: list[tuple[int, int, int, bytes, float]] | None
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def owner(self) -> Any: ...
+
+    @property
+    def codecs(self) -> Mapping[int, NamedCodec]: ...
+
+    @property
+    def flowing(self) -> bool: ...
+
+    def request_key_frame(self, now: float) -> None: ...
+
+
+class Surroundings(Protocol):
+    """What a room stands in: server.Bridge, jitsi.host.JitsiRecorder."""
+
+    def monotonic(self) -> float: ...
+
+    def announce(self, kind: str, *, room: str, participant: str, data: dict[str, Any]) -> None: ...
+
+
+class RecordedRoom(Protocol):
+    """A room that can be recorded: rooms.Room, jitsi.room.JitsiRoom.
+
+    connecting: its media are still to come, and a recording begins with them.
+    """
+
+    recording: "RoomRecording | None"
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def bridge(self) -> Surroundings: ...
+
+    @property
+    def connecting(self) -> bool: ...
+
+    @property
+    def peers(self) -> Mapping[str, RecordedPeer]: ...
 
 
 class RecorderHost:
@@ -40,7 +102,13 @@ class RecorderHost:
         self.running: dict[str, RoomRecording] = {}
 
     def start(
-        self, room: "Room", recording: str, *, offer: str, sealed_dek: bytes, consented: Iterable[str]
+        self,
+        room: RecordedRoom,
+        recording: str,
+        *,
+        offer: str,
+        sealed_dek: bytes,
+        consented: Iterable[str],
     ) -> "RoomRecording":
         """Begin to record a room. Raises ConflictError, InvalidInputError for a key that does not open."""
         if self._folder is None:
@@ -59,6 +127,7 @@ class RecorderHost:
             raise ConflictError("the disk for recordings is full")
         try:
             made = RoomRecording(self, room, recording, frozenset(consented), self._disk, dek)
+            made.interrupted = _CONNECTING if room.connecting else ""
         except OSError as error:
             raise ConflictError("a recording cannot be written here") from error
         room.recording = self.running[recording] = made
@@ -80,16 +149,24 @@ class RoomRecording:
     """The recording of one room, from its start to its stop."""
 
     def __init__(
-        self, host: RecorderHost, room: "Room", recording: str, consented: frozenset[str], disk: DiskThread, dek: bytes
+        self,
+        host: RecorderHost,
+        room: RecordedRoom,
+        recording: str,
+        consented: frozenset[str],
+        disk: DiskThread,
+        dek: bytes,
     ) -> None:
         self.id = recording
+        self.interrupted = ""  # why no media can come at all
+        self._told_paused = False
         self.room = room
         self.consented = consented
         self.stopped = False
         self._host = host
         self._disk = disk
         self._loop = asyncio.get_running_loop()
-        self._inputs: dict[Track, TrackInput] = {}
+        self._inputs: dict[RecordedTrack, TrackInput] = {}
         now = room.bridge.monotonic()
         self._out: OutFile = disk.open(recording, dek, self._disk_failed)
         self._session = Session(recording=recording, now=now, at=_now())
@@ -100,6 +177,16 @@ class RoomRecording:
     def allow(self, consented: Iterable[str]) -> None:
         """Replace who consented. Whoever is here and did not pauses the recording."""
         self.consented = frozenset(consented)
+        self.look()
+
+    def interrupt(self, reason: str) -> None:
+        """No media can come for a while: the time line stands still, and the file notes it."""
+        self.interrupted = reason
+        self.look()
+
+    def go_on(self) -> None:
+        """Media can come again."""
+        self.interrupted = ""
         self.look()
 
     def stop(self, reason: str) -> None:
@@ -134,11 +221,11 @@ class RoomRecording:
         """Somebody came, left or consented: pause, go on, tap what is there now."""
         self._safely(self._look)
 
-    def gone(self, peer: "Peer") -> None:
+    def gone(self, peer: RecordedPeer) -> None:
         """A participant's transport is about to close: take what came, then let go."""
         self._safely(lambda: self._gone(peer))
 
-    def report(self, track: "Track", report: rtcp.SenderReport, now: float) -> None:
+    def report(self, track: RecordedTrack, report: rtcp.SenderReport, now: float) -> None:
         """A sender says which moment one of its stamps means."""
         self._safely(lambda: self._report(track, report, now))
 
@@ -170,29 +257,39 @@ class RoomRecording:
     def _look(self) -> None:
         now = self.room.bridge.monotonic()
         without = [each for each in self.room.peers if each not in self.consented]
-        if without and not self._session.paused:
+        reason = "consent" if without else self.interrupted
+        if reason and not self._session.paused:
             self._drain(now)
             for track in list(self._inputs):
                 self._untap(track)
-            self._session.pause(now, _now(), reason="consent")
-            self._announce("recording.paused", {"position_ms": self._session.position_ms(now)}, without[0])
-        elif not without and self._session.paused:
+            self._session.pause(now, _now(), reason=reason)
+        elif not reason and self._session.paused:
             self._session.resume(now, _now())
-            self._announce("recording.resumed", {"position_ms": self._session.position_ms(now)})
+        self._tell_paused(now, reason, without[0] if without else "")
         if not self._session.paused:
             for peer in self.room.peers.values():
                 for track in peer.tracks.values():
                     if track.tap is None:
                         self._tap(peer, track, now)
 
-    def _gone(self, peer: "Peer") -> None:
+    def _tell_paused(self, now: float, reason: str, participant: str) -> None:
+        """Say once that it pauses, and once that it goes on. Before its first media it says neither."""
+        position = {"position_ms": self._session.position_ms(now)}
+        if reason and reason != _CONNECTING and not self._told_paused:
+            self._told_paused = True
+            self._announce("recording.paused", position, participant)
+        elif not reason and self._told_paused:
+            self._told_paused = False
+            self._announce("recording.resumed", position)
+
+    def _gone(self, peer: RecordedPeer) -> None:
         now = self.room.bridge.monotonic()
         self._drain(now)
         for track in peer.tracks.values():
             self._untap(track)
         self._session.restart(peer.id)
 
-    def _report(self, track: "Track", report: rtcp.SenderReport, now: float) -> None:
+    def _report(self, track: RecordedTrack, report: rtcp.SenderReport, now: float) -> None:
         self._session.report(
             track.owner.id,
             track.kind,
@@ -210,7 +307,7 @@ class RoomRecording:
             self._flushed_at = now
             self._disk.put(self._out, self._session.flush())
 
-    def _tap(self, peer: "Peer", track: "Track", now: float) -> None:
+    def _tap(self, peer: RecordedPeer, track: RecordedTrack, now: float) -> None:
         codecs = {codec.name for codec in track.codecs.values()} & CLOCK_RATES.keys()
         if codecs:
             track.tap = []
@@ -219,7 +316,7 @@ class RoomRecording:
             self._inputs[track] = source
             track.request_key_frame(now)
 
-    def _untap(self, track: "Track") -> None:
+    def _untap(self, track: RecordedTrack) -> None:
         track.tap = None
         self._inputs.pop(track, None)
 
@@ -255,7 +352,7 @@ class RoomRecording:
         )
 
 
-def get_recording(room: "Room") -> RoomRecording:
+def get_recording(room: RecordedRoom) -> RoomRecording:
     """Return the room's recording. Raises NotFoundError."""
     if room.recording is None:
         raise NotFoundError("this room is not recorded")

@@ -36,6 +36,12 @@ class ConflictError(TillitError):
     slug = "conflict"
 
 
+class NotRecordableError(ConflictError):
+    """The conference is encrypted end to end: a recorder would hear and see nothing it could open."""
+
+    slug = "not-recordable"
+
+
 class AuditUnavailableError(TillitError):
     """The audit record cannot be written, so the act does not happen."""
 

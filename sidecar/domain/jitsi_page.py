@@ -29,6 +29,7 @@ CONFIG: Mapping[str, Any] = MappingProxyType(
         "fileSharing": {"enabled": False},
         "giphy": {"enabled": False},
         "gravatar": {"disabled": True},
+        "hiddenDomain": "hidden.meet.jitsi",  # the recorder is nobody's tile: the strip says that it is there
         "hideConferenceSubject": True,
         "hideConferenceTimer": True,
         "lobby": {"autoKnock": False, "enableChat": False},

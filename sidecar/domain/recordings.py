@@ -31,6 +31,9 @@ TAKING = frozenset({RecordingState.RUNNING, RecordingState.PAUSED})
 # Ends nobody wished for, as the recorder or the worker names them
 FAILURES = frozenset({"disk-full", "disk-failed", "disk-slow", "failed", "lost", "bridge_stopped"})
 
+# Why the recorder on Jitsi ends one when the people in the conference begin to encrypt end to end
+ENCRYPTED = "encrypted"
+
 
 class HoldReason(StrEnum):
     """Why a recording is kept beyond its date. The closed list; what lies behind it stands in the bank's own case."""

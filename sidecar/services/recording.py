@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sidecar.domain.errors import ConflictError, TillitError
+from sidecar.domain.errors import ConflictError, NotRecordableError, TillitError
 from sidecar.domain.ids import MeetingId, ParticipantId, RecordingId, new_id
 from sidecar.domain.meetings import FINAL_STATES, Meeting, Participant, ParticipantState
 from sidecar.domain.permissions import Permission
 from sidecar.domain.policy import Decision, Policy
 from sidecar.domain.recordings import (
     ACTIVE,
+    ENCRYPTED,
     TAKING,
     Recording,
     RecordingState,
@@ -33,6 +34,7 @@ from sidecar.services.recording_ports import Recorder, RecordingVault
 log = logging.getLogger("tillit.worker")
 
 _NO_RECORDER = Decision(False, "recording/no-recorder-here", "recording-refused")
+_ENCRYPTED = Decision(False, "recording/encrypted", "not-recordable")
 _ALREADY = Decision(False, "recording/one-at-a-time", "recording-already")
 _GONE_AFTER = timedelta(seconds=20)  # a recorder that says nothing of a recording for so long has lost it
 _LOOK_EVERY = timedelta(seconds=5)
@@ -162,6 +164,10 @@ class Recordings:
 
         try:
             saved: Recording = self._acts.perform(act, effect=lambda tx: tx.save_recording(running), before=start)
+        except NotRecordableError:
+            self._undo_start(meeting, asked)
+            self._stop(self._meetings.recording(asked.id), actor="system", reason=ENCRYPTED)
+            self._acts.refuse(self._act("record.refused", asker, {"recording": asked.id}), _ENCRYPTED)
         except Exception:
             if tried:
                 self._undo_start(meeting, asked)

@@ -121,7 +121,10 @@ class Recorder(Protocol):
     def start_recording(
         self, *, room: RoomName, recording: RecordingId, dek: bytes, consented: Collection[ParticipantId]
     ) -> None:
-        """Begin. Whoever is in the room and did not consent pauses it. Raises ConferenceUnavailableError."""
+        """Begin. Whoever is in the room and did not consent pauses it.
+
+        Raises ConferenceUnavailableError, NotRecordableError where nobody could open what would be recorded.
+        """
 
     def allow_recording(
         self, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]

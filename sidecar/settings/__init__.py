@@ -28,6 +28,7 @@ from sidecar.settings.model import (
     Notifications,
     Plugins,
     PolicyFiles,
+    Recorder,
     Settings,
     Shard,
     Shared,
@@ -52,6 +53,7 @@ __all__ = [
     "Notifications",
     "Plugins",
     "PolicyFiles",
+    "Recorder",
     "Settings",
     "Shard",
     "Shared",
@@ -109,9 +111,11 @@ def _problems(settings: Settings) -> list[str]:
     return [
         *_place_problems(settings),
         *_brand_problems(settings.brands),
+        *_caller_problems(settings),
         *_number_problems(settings),
         *_address_problems(settings),
         *_shard_problems(settings),
+        *_recorder_problems(settings.recorder),
     ]
 
 
@@ -150,6 +154,15 @@ def _database_problems(stores: Stores) -> list[str]:
     if len(set(servers)) < len(servers):
         found.append("stores: two of meetings, people and sessions name one database. Each has its own.")
     return found
+
+
+def _caller_problems(settings: Settings) -> list[str]:
+    """Where a brand takes calls, the data of who calls must have somewhere to lie."""
+    return [
+        f"brands.{brand.id}.country is {brand.country!r}, and stores.domiciles gives it no region, which callers need."
+        for brand in settings.brands
+        if brand.opening_hours and brand.country not in settings.stores.domiciles
+    ]
 
 
 def _brand_problems(brands: tuple[Brand, ...]) -> list[str]:
@@ -267,6 +280,10 @@ def _one_shard_problems(shard: Shard, kind: ConferenceKind, settings: Settings) 
         found.append(f"{where}: audience and name may not be empty.")
     if not _is_base_url(shard.url):
         found.append(f"{where}.url is {shard.url!r}, not an address like http://prosody:5280.")
+    if shard.recorder_url and not _is_base_url(shard.recorder_url):
+        found.append(f"{where}.recorder_url is {shard.recorder_url!r}, not an address like http://recorder:8083.")
+    if shard.recorder_url and (shard.recorder_key is None or not shard.recorder_key.exists()):
+        found.append(f"{where}.recorder_key: there is no public key at {shard.recorder_key or 'any path'}.")
     if kind is ConferenceKind.JITSI:
         if shard.events_key is None or not shard.events_key.exists():
             found.append(f"{where}.events_key: there is no public key at {shard.events_key or 'any path'}.")
@@ -275,6 +292,19 @@ def _one_shard_problems(shard: Shard, kind: ConferenceKind, settings: Settings) 
                 f"{where}.web_url is {shard.web_url!r}, not of the form https://meet.{{host}}: Jitsi Meet is loaded "
                 "from the brand's own host or one below it, and from nowhere else."
             )
+    return found
+
+
+def _recorder_problems(recorder: Recorder) -> list[str]:
+    found = []
+    if not re.fullmatch(r"wss?://[^/@\s]+/\S*", recorder.xmpp_url):
+        found.append(f"recorder.xmpp_url is {recorder.xmpp_url!r}, not like ws://prosody:5280/xmpp-websocket.")
+    if not re.fullmatch(r"[a-z0-9.-]+", recorder.xmpp_domain):
+        found.append(f"recorder.xmpp_domain is {recorder.xmpp_domain!r}, not a name like meet.jitsi.")
+    if not re.fullmatch(r".+:[0-9]{1,5}", recorder.listen):
+        found.append(f"recorder.listen is {recorder.listen!r}, not of the form address:port.")
+    if not timedelta(seconds=5) <= recorder.lost_after <= timedelta(minutes=10):
+        found.append("recorder.lost_after must lie between 5 seconds and 10 minutes.")
     return found
 
 

@@ -89,7 +89,17 @@ class Brand:
         ("sv", "en"),
         example=("sv", "nb", "da", "fi", "nl", "en"),
     )
+    blur_background: bool = setting(
+        "Blur the background of everybody's picture until they choose otherwise. It is done on their own device; "
+        "each person can turn it on or off, and the device remembers it.",
+        False,
+    )
     time_zone: str = setting("Time zone of times on pages, in messages and of the opening hours.", "Europe/Stockholm")
+    country: str = setting(
+        "Where somebody who calls without a booking is taken to live, two capital letters. It decides where their data "
+        "lies; where `stores.domiciles` names several countries the caller is asked, and finds this one chosen.",
+        "SE",
+    )
     opening_hours: Mapping[str, str] = setting(
         "When one may call without a booking, by weekday in English; a day left out is closed. Empty: never.",
         {},
@@ -222,6 +232,56 @@ class Shard:
         "loaded from anywhere else.",
         "https://meet.{host}",
     )
+    recorder_url: str = setting(
+        "Jitsi: where the web process and the worker reach the shard's recorder. Never reachable from outside. Empty: "
+        "meetings on this shard cannot be recorded, and say so.",
+        "",
+        example="http://recorder-se:8083",
+    )
+    recorder_key: Path | None = setting(
+        "Jitsi: PEM file with the public key its recorder signs reports with (recorder.events_key there).",
+        None,
+        example="var/keys-of-shards/se-recorder.pub.pem",
+    )
+
+    @property
+    def recorder_name(self) -> str:
+        """The recorder's name in tokens of commands to it and of its reports."""
+        return f"{self.name}-recorder"
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """The recorder of one Jitsi shard: a hidden participant, in a process of its own (python -m sidecar.bridge.jitsi).
+
+    Towards another Prosody, Jicofo and JVB three settings change: xmpp_url, xmpp_domain, password_file.
+    """
+
+    xmpp_url: str = setting(
+        "Where the shard's Prosody takes XMPP over WebSocket, ws:// or wss://. Its login keeps the password secret on "
+        "both; on ws:// the network between must be the bank's own.",
+        "ws://127.0.0.1:5280/xmpp-websocket",
+        example="ws://prosody:5280/xmpp-websocket",
+    )
+    xmpp_domain: str = setting(
+        "The users' host in Prosody. Rooms are on muc., Jicofo answers on focus., the recorder's account is "
+        "recorder@hidden. before it.",
+        "meet.jitsi",
+    )
+    password_file: Path | None = setting(
+        "File with the password of that account.", None, example="/run/secrets/recorder_password"
+    )
+    listen: str = setting("Address and port it takes commands on. Never reachable from outside.", "127.0.0.1:8083")
+    shard: str = setting("Id of the [[shards]] it serves. Empty: the only one that is a Jitsi.", "")
+    events_key: Path | None = setting(
+        "PEM file with the private key it signs reports with. Its public half is shards.recorder_key.",
+        None,
+        example="/run/secrets/recorder_events_key",
+    )
+    lost_after: timedelta = setting(
+        "How long a recording waits for a connection that broke. After that it ends, with its reason.",
+        timedelta(seconds=30),
+    )
 
 
 @dataclass(frozen=True)
@@ -337,6 +397,7 @@ class Settings:
     keys: Keys
     bridge: Bridge
     conference: Conference
+    recorder: Recorder
     stores: Stores
     shared: Shared
     policy: PolicyFiles

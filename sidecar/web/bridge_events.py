@@ -60,8 +60,11 @@ def verified_reporter() -> Reporter:
 def _one(told: dict[str, Any], reporter: Reporter) -> None:
     try:
         if str(told.get("kind")) in _RECORDING:
-            _of_recording(told, reporter)
+            if reporter.kind != "jitsi":  # Prosody records nothing, so it ends nothing either
+                _of_recording(told, reporter)
             return
+        if reporter.kind == "recorder":
+            return  # of recordings, and of nothing else
         report = read_report(told, shard=reporter.shard, side=reporter.kind)
         if report is not None:
             services().reports.take(report)

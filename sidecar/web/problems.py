@@ -24,6 +24,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid-input": (422, "A field cannot be used"),
     "not-found": (404, "Nothing here"),
     "not-identified": (401, "Not identified for this meeting"),
+    "not-recordable": (409, "Encrypted end to end, so not recordable"),
     "not-signed-in": (401, "Not signed in"),
     "personal-data-in-record": (500, "Personal data was about to enter the audit log"),
     "plugin-refused": (409, "A part of the product says no"),

@@ -8,7 +8,7 @@ from sidecar.bootstrap import Services
 from sidecar.domain.meetings import Meeting, Participant
 from sidecar.domain.permissions import Permission
 from sidecar.domain.policy import MeetingType, Situation, decide, purpose_key
-from sidecar.domain.recordings import FAILURES, TAKING, Recording, RecordingState, latest_deletion
+from sidecar.domain.recordings import ENCRYPTED, FAILURES, TAKING, Recording, RecordingState, latest_deletion
 
 
 def recording_view(services: Services, me: Participant, meeting: Meeting, t: Translator) -> dict[str, Any] | None:
@@ -77,9 +77,14 @@ def recording_alerts(services: Services, meeting: Meeting, t: Translator) -> lis
     """Tell whoever is responsible that a recording ended without anybody's wish."""
     stopped = services.meetings.recordings(meeting=meeting.id, states=(RecordingState.STOPPED,), limit=5)
     return [
-        {"id": f"recording-{each.id}", "sentence": t("meeting.recording_failed")}
+        {
+            "id": f"recording-{each.id}",
+            "sentence": services.policy.sentences.say("not-recordable", t.language)
+            if each.stop_reason == ENCRYPTED
+            else t("meeting.recording_failed"),
+        }
         for each in stopped
-        if each.stop_reason in FAILURES
+        if each.stop_reason in FAILURES | {ENCRYPTED}
     ]
 
 

@@ -46,14 +46,14 @@ class Now(Clock):
 class RealSidecar:
     """Has of the stand-in what `Stand` asks for: a port, the key of reports, and a way to stop it."""
 
-    def __init__(self, folder: Path, *, prosody: int) -> None:
+    def __init__(self, folder: Path, *, prosody: int, more: str = "") -> None:
         self.port = free_port()
         self.events_key: LocalSigningKey = local_signing_key("ES256", new_private_key("ES256"))
         public = self.events_key.private_key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         (folder / "events.pub.pem").write_bytes(public)
-        more = SETTINGS.format(prosody=prosody, muc=MUC)
+        more = SETTINGS.format(prosody=prosody, muc=MUC) + more
         lay_join_keys(folder)
         self.product = Product(folder, clock=Now(), files=True, more=more, real_media=True)
         self._server: BaseWSGIServer | None = None
@@ -73,13 +73,16 @@ class RealSidecar:
 
 
 class Bank:
-    """One shard: a Prosody with all our modules and the sidecar it reports to. Usable once started."""
+    """One shard: a Prosody with all our modules and the sidecar it reports to. Usable once started.
 
-    def __init__(self, folder: Path, *, ask_at_the_door: bool = True) -> None:
-        (folder / "sidecar").mkdir()
+    settings: further ones, TOML, of the shard's own table first. stand: options of the Prosody.
+    """
+
+    def __init__(self, folder: Path, *, ask_at_the_door: bool = True, settings: str = "", **stand: Any) -> None:
+        (folder / "sidecar").mkdir(exist_ok=True)
         (folder / "prosody").mkdir()
-        prosody = free_port()
-        self.sidecar = RealSidecar(folder / "sidecar", prosody=prosody)
+        prosody = stand.pop("prosody", 0) or free_port()
+        self.sidecar = RealSidecar(folder / "sidecar", prosody=prosody, more=settings)
         at = f"http://127.0.0.1:{self.sidecar.port}"
         replaced = {
             '"websocket" }': '"websocket", "smacks", "same_user" }',
@@ -90,7 +93,7 @@ class Bank:
             usual = f'tillit_muc_host = "{MUC}"'
             replaced[usual] = f'{usual}\ntillit_admission_url = "{at}/internal/prosody/admissions"'
         # It has of the stand-in what a stand asks for.
-        self.stand = Stand(folder / "prosody", cast(Sidecar, self.sidecar), port=prosody, replaced=replaced)
+        self.stand = Stand(folder / "prosody", cast(Sidecar, self.sidecar), port=prosody, replaced=replaced, **stand)
 
     @property
     def product(self) -> Product:

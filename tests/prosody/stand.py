@@ -188,6 +188,8 @@ class Stand:
     more: str = ""  # lines of the global section
     gates: str = '"tillit_permissions", "tillit_sources"'
     doors: str = '"tillit_events", "tillit_admission", "tillit_control", "join_queue"'
+    components: Mapping[str, str] = field(default_factory=dict)  # which module stands in for one, where not "echo"
+    extra: str = ""  # hosts of the test's own, at the end of the configuration
     replaced: Mapping[str, str] = field(default_factory=dict)  # what stands otherwise in the configuration
     process: subprocess.Popen[bytes] | None = None
     clients: list[XmppClient] = field(default_factory=list)
@@ -220,7 +222,8 @@ class Stand:
         for usual, other in self.replaced.items():
             assert usual in config
             config = config.replace(usual, other)
-        config += "".join(f'Component "{name}.{HOST}" "echo"\n' for name in COMPONENTS)
+        config += "".join(f'Component "{name}.{HOST}" "{self.components.get(name, "echo")}"\n' for name in COMPONENTS)
+        config += self.extra
         config = config.replace("plugin_paths = { ", f'plugin_paths = {{ "{Path(__file__).parent / "modules"}", ')
         (self.folder / "prosody.cfg.lua").write_text(config)
         self.process = subprocess.Popen(

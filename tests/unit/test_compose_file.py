@@ -42,7 +42,7 @@ def test_the_check_of_the_form_can_fail() -> None:
 
 
 def test_everything_the_design_names_is_there() -> None:
-    needed = {"web", "prosody", "jicofo", "jvb", "coturn", "nginx", "redis", "postgres", "sidecar", "worker"}
+    needed = {"web", "prosody", "jicofo", "jvb", "coturn", "nginx", "redis", "postgres", "sidecar", "worker", "recorder"}
 
     assert needed <= SERVICES.keys()
 

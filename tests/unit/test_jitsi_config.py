@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
     key = tmp_path / "events.pub.pem"
     key.write_text("a public key")
     text = text.replace("/run/secrets/prosody_events_key_pub", str(key))
+    text = text.replace("/run/secrets/recorder_events_key_pub", str(key))
     second = '[[brands]]\nid = "nord"\nname = "Nord"\nurl = "https://mote.nord.example"\nphone = "+47 23 00 00 00"\n'
     (tmp_path / "tillit.toml").write_text(text.replace("[tokens]", f"{second}\n[tokens]"), "utf-8")
     return tmp_path
@@ -69,10 +70,23 @@ def test_every_gate_and_the_door_are_loaded(settings: Settings) -> None:
     files = rendered(settings)["prosody/prosody.env"]
 
     assert "XMPP_MODULES='tillit_admission,tillit_permissions,tillit_sources'" in files
-    assert "XMPP_MUC_MODULES='tillit_events,tillit_admission,tillit_control'" in files
+    assert "XMPP_MUC_MODULES='tillit_events,tillit_admission,tillit_control,tillit_recorder'" in files
     for module in re.findall(r"tillit_[a-z]+", files):
         if module != "tillit_cfg":
             assert (ROOT / "prosody-modules" / f"mod_{module}").is_dir(), module
+
+
+@pytest.mark.requirement("R216")
+def test_the_recorders_one_account_is_let_in_without_a_token_and_no_host_of_accounts_is(settings: Settings) -> None:
+    files = rendered(settings)
+
+    lua = files["prosody/tillit.cfg.lua"]
+    assert 'tillit_recorders = { "recorder@hidden.meet.jitsi" }' in lua
+    assert 'token_verification_allowlist = { "recorder@hidden.meet.jitsi" }' in lua
+    assert "tillit_trusted_hosts" not in lua
+    assert "ENABLE_RECORDING='1'" in files["prosody/prosody.env"].splitlines()
+    assert "ENABLE_RECORDING='0'" in files["jicofo/jicofo.env"].splitlines()
+    assert "JICOFO_TRUSTED_DOMAINS='hidden.meet.jitsi'" in files["jicofo/jicofo.env"].splitlines()
 
 
 def test_what_has_no_authentication_listens_on_its_own_loopback(settings: Settings) -> None:

@@ -30,7 +30,7 @@ export function line(recording, t) {
   const names = waiting.join(", ");
   const act = mine === null ? "reply" : asker ? (state === "asking" ? "cancel" : "stop") : mine ? "withdraw" : "";
   if (state === "asking") return { words: t(names ? "record.asking" : "record.asking_all", { names }), rest: "", act };
-  if (state === "paused") return { words: t("record.paused", { names }), rest: t("record.rest", { until }), act };
+  if (state === "paused") return { words: t(names ? "record.paused" : "record.waiting", { names }), rest: t("record.rest", { until }), act };
   const rest = law ? t("record.rest_law", { law, until }) : t("record.rest", { until });
   return { words: t("record.on", { purpose }), rest, act };
 }

@@ -24,6 +24,10 @@ test("who has not answered is named", () => {
   assert.equal(line({ ...running, state: "paused", waiting: ["Maja", "Ture"] }, word)?.words, "record.paused Maja, Ture");
 });
 
+test("a pause nobody's answer is missing for is a wait", () => {
+  assert.match(line({ ...running, state: "paused", waiting: [] }, word)?.words ?? "", /^record\.waiting/);
+});
+
 test("a tone is heard when it begins, goes on or ends, and at nothing else", () => {
   assert.deepEqual(
     [[undefined, "running"], ["paused", "running"], ["running", undefined], ["running", "paused"], ["running", "running"], [undefined, "asking"]]
