@@ -47,7 +47,7 @@ class SeededBank:
         booker = Booker(self._adviser.id, services.policy.packages_for((GROUP,)))
         request = BookingRequest(
             type_name=TYPE,
-            customer=self._customer(),
+            customer=self.customer(),
             adviser=StaffId(self._adviser.id),
             purpose="Bench",
             starts_at=services.clock(),
@@ -88,7 +88,8 @@ class SeededBank:
         )
         return visit
 
-    def _customer(self) -> PersonId:
+    def customer(self, national_id: str = "") -> PersonId:
+        """Add a customer nobody else is, with this national id or one of their own."""
         self._customers += 1
         person = Person(
             id=new_id("per"),
@@ -96,7 +97,7 @@ class SeededBank:
             name="Maja Granlid",
             verified_name="Maja Granlid",
             email=f"customer{self._customers}@example.org",
-            subjects=(Subject("se-personnummer", f"19000101{self._customers:04d}"),),
+            subjects=(Subject("se-personnummer", national_id or f"19000101{self._customers:04d}"),),
         )
         self._services.people.put(person)
         return PersonId(person.id)
@@ -118,8 +119,8 @@ class SeededBank:
         return self._services.meetings.participant(place.id)  # as stored: its times are in whole milliseconds
 
 
-def write_settings(folder: Path, *, port: int, workers: int, threads: int) -> Path:
-    """Write settings for one bank on this port, without plugins, and return their path."""
+def write_settings(folder: Path, *, port: int, workers: int, threads: int, plugins: str = "enabled = []") -> Path:
+    """Write settings for one bank on this port and return their path. plugins: the table, and each one's own."""
     path = folder / "tillit.toml"
     path.write_text(f"""
 [web]
@@ -140,6 +141,6 @@ data_dir = "{folder}/data"
 [stores.domiciles]
 SE = "eu-north-se"
 [plugins]
-enabled = []
+{plugins}
 """)
     return path

@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,21 +18,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from benchmarks._seeded_bank import SeededBank, Visit
-from benchmarks.common import started
+from benchmarks._seeded_bank import SeededBank, Visit, write_settings
+from benchmarks.common import free_port, started
 from sidecar.bootstrap import Services, build
-from sidecar.domain.identity import Subject
-from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, new_id
+from sidecar.domain.ids import MeetingId, ParticipantId, new_id
 from sidecar.domain.meetings import ParticipantState
 from sidecar.domain.permissions import Capacity
-from sidecar.services.ports import Person
+from sidecar.services.ports import MeetingTx
 from sidecar.settings import load_settings
 from simulators.bankid.certificates import CertificateStore, Identity
 from simulators.bankid.persons import Person as BankIdPerson
 from simulators.bankid.remote import RemoteBankId
 from simulators.tsa.certificates import TrustService
 
-HOST = "bench.localhost"
 _POLICY = "1.2.3.4.25"
 
 
@@ -61,7 +61,7 @@ def signing_world(folder: Path, *, signers: int, workers: int, threads: int) -> 
         bankid = _bankid(folder / "bankid", numbers)
         stack.callback(bankid.stop)
         TrustService.open(folder / "tsa", bank="Bench")
-        port = _free_port()
+        port = free_port()
         settings = _write_settings(folder, port=port, workers=workers, threads=threads, bankid=bankid)
         services = build(load_settings(settings))
         seated = _seat(SeededBank(settings), services, numbers)
@@ -136,30 +136,22 @@ def _seat(bank: SeededBank, services: Services, numbers: Sequence[str]) -> list[
     signers: list[Signer] = []
     copies = []
     for number in numbers:
-        person = Person(
-            id=new_id("per"),
-            kind="customer",
-            name="Maja Granlid",
-            verified_name="Maja Granlid",
-            email=f"customer{number}@example.org",
-            subjects=(Subject("se-personnummer", number),),
-        )
-        services.people.put(person)
+        person = bank.customer(number)
         meeting = replace(first, id=MeetingId(new_id("m")), room=type(first.room)(secrets.token_hex(16)), version=0)
         places = [
             replace(
                 each, id=ParticipantId(new_id("p")), meeting=meeting.id, version=0, link_digest=secrets.token_hex(32)
             )
-            for each in (adviser, replace(customer, person=PersonId(person.id)))
+            for each in (adviser, replace(customer, person=person))
         ]
         copies.append((meeting, places))
         signers.append(Signer(meeting.id, places[1].id, bank.visit(places[1])))
 
-    def add(tx: object) -> None:
+    def add(tx: MeetingTx) -> None:
         for meeting, places in copies:
-            tx.add_meeting(meeting)  # type: ignore[attr-defined]  # a MeetingTx
+            tx.add_meeting(meeting)
             for place in places:
-                tx.add_participant(place)  # type: ignore[attr-defined]
+                tx.add_participant(place)
 
     services.meetings.write(add)
     assert Capacity.CUSTOMER in {place.capacity for place in copies[0][1]}
@@ -167,29 +159,8 @@ def _seat(bank: SeededBank, services: Services, numbers: Sequence[str]) -> list[
 
 
 def _write_settings(folder: Path, *, port: int, workers: int, threads: int, bankid: RemoteBankId) -> Path:
-    table = bankid.plugin_settings()
-    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
-    path = folder / "tillit.toml"
-    path.write_text(f"""
-[web]
-listen = "127.0.0.1:{port}"
-workers = {workers}
-threads = {threads}
-[[brands]]
-id = "bench"
-name = "Bench"
-url = "http://{HOST}:{port}"
-phone = "08-465 004 12"
-[keys]
-directory = "{folder}/keys"
-[stores]
-region = "eu-north-se"
-allowed_regions = ["eu-north-se"]
-data_dir = "{folder}/data"
-[stores.domiciles]
-SE = "eu-north-se"
-[plugins]
-enabled = ["bankid", "pades_signing", "notify_smtp"]
+    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in bankid.plugin_settings().items())
+    plugins = f"""enabled = ["bankid", "pades_signing", "notify_smtp"]
 approvals = "{Path(__file__).parents[1]}/plugins/approvals.toml"
 [plugins.bankid]
 {lines}
@@ -202,27 +173,19 @@ sender_address = "bank@example.org"
 seal_certificate = "{folder}/tsa/seal.pem"
 seal_key = "{folder}/tsa/seal-key.pem"
 roots = "{folder}/tsa/roots.pem"
-""")
-    return path
+"""
+    return write_settings(folder, port=port, workers=workers, threads=threads, plugins=plugins)
 
 
-def _free_port() -> int:
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
-def _wait(port: int, web: object) -> None:
-    import time
-
-    for _ in range(600):
+def _wait(port: int, web: "subprocess.Popen[str]") -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         try:
             if requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).ok:
                 return
         except requests.RequestException:
             pass
-        if web.poll() is not None:  # type: ignore[attr-defined]  # a Popen
+        if web.poll() is not None:
             raise RuntimeError("the web process ended; see web.log")
         time.sleep(0.05)
     raise RuntimeError("the web process does not answer")

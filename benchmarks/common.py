@@ -5,6 +5,7 @@ Run a bench from the root of the repository: `python -m benchmarks.audit --quick
 
 import argparse
 import json
+import socket
 import statistics
 import subprocess
 import sys
@@ -114,6 +115,13 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which `share` (0..1) of the values lie, nearest rank."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered)) - 1))]
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """Return a port of this machine that nothing listens on now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextmanager

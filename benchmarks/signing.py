@@ -20,7 +20,8 @@ from typing import Any
 from reportlab.pdfgen import canvas
 
 from benchmarks._http_load import Answered, exchange
-from benchmarks._signing_world import HOST, Signer, SigningWorld, signing_world
+from benchmarks._seeded_bank import HOST
+from benchmarks._signing_world import Signer, SigningWorld, signing_world
 from benchmarks.common import arguments, figure, median, percentile, table
 
 _COLLECT_S = 2.1  # BankID's rule: nobody is asked about twice within two seconds

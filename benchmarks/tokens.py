@@ -9,7 +9,6 @@ import argparse
 import base64
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -19,13 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks._http_load import Measured, answer_of, drive, pin, post
 from benchmarks._processor import family_of, seconds_of
 from benchmarks._profiling import profile
 from benchmarks._seeded_bank import HOST, SeededBank, write_settings
-from benchmarks.common import alternate, arguments, figure, median, percentile, started, table
+from benchmarks.common import alternate, arguments, figure, free_port, median, percentile, started, table
 
 WORKERS = 2
 THREADS = 64
@@ -41,7 +39,7 @@ def main() -> None:
     rounds, seconds, meetings = (3, 2.5, 30) if given.quick else (7, 5.0, 150)
     with tempfile.TemporaryDirectory(prefix="tillit-bench-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
-        port, peer_port = _free_port(), _free_port()
+        port, peer_port = free_port(), free_port()
         settings = write_settings(folder, port=port, workers=WORKERS, threads=THREADS)
         requests = list(_token_requests(SeededBank(settings), meetings))
         if given.profile:
@@ -205,13 +203,6 @@ def _check(seen: Measured) -> None:
 def _payload(token: str) -> bytes:
     part = token.split(".")[1]
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-
-
-def _free_port() -> int:
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port: Any = held.getsockname()[1]
-        return int(port)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -34,6 +33,7 @@ from sidecar.domain.recordings import Recording, RecordingState
 from sidecar.recorder.canvas import read_code
 from sidecar.testing import AGNES, COLM, FRIDA, TURE, Browser, Clock, Product, guest
 from tests.e2e.room_steps import CHROMIUM, FLAGS
+from tests.servers.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -52,12 +52,6 @@ class Running(Clock):
 
     def __call__(self) -> datetime:
         return clock.utc_now() + self.later
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Bank:

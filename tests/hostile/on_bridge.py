@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -33,17 +32,12 @@ from sidecar.services.ports import Person
 from sidecar.settings import load_settings
 from tests.hostile.columns import Cell, Column
 from tests.hostile.needs import ALWAYS, NOBODY, Needs, allows, either, needs
+from tests.servers.ports import free_port
 
 HOST = "hostile.localhost"
 _START_S = 30.0
 _BY_EID = {"provider": "bankid", "method": "bankid-qr", "kind": "eid", "loa": 3, "factors": 2}
 _BY_CODE = {"provider": "otp_link", "method": "otp", "kind": "code", "loa": 1, "factors": 2}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class SmallPicture(VideoStreamTrack):
@@ -83,7 +77,7 @@ class Product:
 @contextlib.contextmanager
 def running_product(folder: Path) -> Iterator[Product]:
     """Start web and bridge on free ports and stop them afterwards."""
-    web_port, bridge_port = _free_port(), _free_port()
+    web_port, bridge_port = free_port(), free_port()
     settings = folder / "tillit.toml"
     settings.write_text(f"""
 [web]

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from simulators.demo.guide.progress import Event, Progress
 from simulators.demo.ports import Ports
 from simulators.demo.processes import ROOT, Condition, Process, Processes, Watch, python
 from simulators.demo.world import World
+from tests.servers.ports import free_port
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FOREVER = "import signal; signal.pause()"
@@ -66,12 +66,6 @@ class OwnBank(Bank):
 
     def fingerprints(self) -> list[str]:
         return ["ab" * 32]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """A PostgreSQL store when the server goes, stalls, comes back or is another: 503, nothing changed, no secret told."""
 
-import io
 import json
-import logging
 import signal
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,6 @@ from sidecar.adapters.sql.people_store import SqlPeopleStore
 from sidecar.adapters.sql.postgres_address import PostgresAddress, read_postgres_url
 from sidecar.bootstrap import build
 from sidecar.domain.errors import ConfigurationError, ConflictError, StoreUnavailableError, TillitError
-from sidecar.logs import configure_logging
 from sidecar.services.ports import Announcement
 from sidecar.settings import load_settings
 from sidecar.testing import Product
@@ -30,10 +26,13 @@ from sidecar.web.feed import Feed
 from tests.servers.certificates import TestCa
 from tests.servers.ports import free_port
 from tests.servers.postgres import Postgres, postgres_folder, running_postgres
+from tests.servers.watching import logged, until
 
 pytestmark = pytest.mark.skipif(postgres_folder() is None, reason="PostgreSQL is not installed")
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+# What a store says while its server comes back.
+COMES_BACK = (StoreUnavailableError, ssl.SSLError)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +68,7 @@ def test_while_the_server_is_away_every_act_is_refused_and_when_it_is_back_the_n
     server.start()
 
     assert server.password not in str(refused.value)
-    _until(lambda: store.last_announcement() == 1)
+    until(lambda: store.last_announcement() == 1, passing=COMES_BACK)
     store.write(tell)
     assert store.last_announcement() == 2
 
@@ -117,7 +116,7 @@ def test_a_connection_cut_in_the_middle_of_an_act_leaves_nothing_of_it_and_takes
     assert inside.wait(10)
     for thread in threads[1:]:
         thread.start()
-    _until(lambda: len(store._db._queue) == 3)
+    until(lambda: len(store._db._queue) == 3, passing=COMES_BACK)
     go_on.set()
     for thread in threads:
         thread.join(20)
@@ -219,11 +218,10 @@ def test_a_wrong_password_is_told_by_its_code_and_a_new_one_is_read_without_a_re
     file.write_text("not the password")
     _cut(server, place)
 
-    said = io.StringIO()
-    with _logging_to(said), pytest.raises(StoreUnavailableError, match="28P01"):
+    with logged() as said, pytest.raises(StoreUnavailableError, match="28P01"):
         store.last_announcement()
     file.write_text(server.password)
-    _until(lambda: store.last_announcement() == 1)
+    until(lambda: store.last_announcement() == 1, passing=COMES_BACK)
 
     lines = [json.loads(line) for line in said.getvalue().splitlines()]
     assert [(line["message"], line["store"]) for line in lines] == [("database cannot be reached", "meetings")]
@@ -273,7 +271,7 @@ def test_a_crash_of_the_server_loses_nothing_that_was_confirmed(tmp_path: Path) 
         server.stop(signal.SIGQUIT)
         server.start()
 
-        _until(lambda: store.last_announcement() == 20)
+        until(lambda: store.last_announcement() == 20, passing=COMES_BACK)
 
 
 def test_meetings_in_the_database_and_an_empty_disk_are_no_new_bank(server: Postgres, tmp_path: Path) -> None:
@@ -312,27 +310,3 @@ def test_an_act_that_failed_leaves_a_gap_in_the_numbers_and_every_page_connected
 
 def _cut(server: Postgres, place: PostgresAddress) -> None:
     server.run("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname=%s", place.database)
-
-
-@contextmanager
-def _logging_to(stream: io.StringIO) -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    configure_logging("info", stream)
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-
-
-def _until(condition: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        try:
-            if condition():
-                return
-        except (StoreUnavailableError, ssl.SSLError):
-            pass
-        time.sleep(0.02)
-    raise AssertionError("it did not come about in time")

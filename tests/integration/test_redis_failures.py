@@ -1,14 +1,11 @@
 """Redis gone, slow, full or with another password: nothing counts twice, pages go on hearing, and it is told once."""
 
-import io
 import json
-import logging
 import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,11 +16,11 @@ from sidecar.adapters.redis_state import RedisState
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore, SqlMeetingTx
 from sidecar.domain.errors import ConfigurationError, StoreUnavailableError
 from sidecar.domain.ids import MeetingId
-from sidecar.logs import configure_logging
 from sidecar.services.ports import Announcement
 from sidecar.testing import Product
 from sidecar.web.feed import Feed
 from tests.servers.redis import Redis, has_redis, running_redis
+from tests.servers.watching import logged, until
 
 pytestmark = pytest.mark.skipif(not has_redis(), reason="Redis is not installed")
 
@@ -43,33 +40,13 @@ def opened(server: Redis) -> RedisState:
     return RedisState(read_redis_url(server.url, key="shared.url"))
 
 
-def until(condition: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-
-
-@contextmanager
-def log_lines() -> Iterator[list[dict[str, object]]]:
-    stream, lines, root = io.StringIO(), list[dict[str, object]](), logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    configure_logging("info", stream)
-    try:
-        yield lines
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        lines += [json.loads(line) for line in stream.getvalue().splitlines()]
-
-
 def test_without_redis_no_id_is_spent_and_nobody_waits_long_to_hear_so(server: Redis) -> None:
     """Letting it through would let one command be used at each web process once."""
     state = opened(server)
     assert state.control_ids.spend("j_1", until=SOON, now=NOON)
     server.stop()
 
-    with log_lines() as lines:
+    with logged() as said:
         for _ in range(20):
             started = time.monotonic()
             with pytest.raises(StoreUnavailableError):
@@ -79,8 +56,9 @@ def test_without_redis_no_id_is_spent_and_nobody_waits_long_to_hear_so(server: R
         server.start()
         until(state.is_healthy)
 
+    lines = [json.loads(line) for line in said.getvalue().splitlines()]
     assert [line["message"] for line in lines] == ["shared state cannot be reached", "shared state is back"]
-    assert server.password not in json.dumps(lines)
+    assert server.password not in said.getvalue()
     assert state.control_ids.spend("j_2", until=SOON, now=NOON)
 
 

@@ -8,8 +8,7 @@ import shutil
 import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from tests.prosody.xmpp_client import RefusedError, XmppClient
 from tests.servers.nginx import has_nginx
 from tests.servers.postgres import postgres_folder
 from tests.servers.redis import has_redis
+from tests.servers.watching import until
 
 pytestmark = [
     pytest.mark.skipif(
@@ -65,13 +65,6 @@ class Heard:
             found, data = self._events.get(timeout=10)
             if found == name:
                 return data
-
-
-def until(condition: Callable[[], bool], within: float = 10.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
 
 
 async def jicofo(stack: Stack, room: str) -> XmppClient:
