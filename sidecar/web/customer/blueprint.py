@@ -1,0 +1,3 @@
+from flask import Blueprint
+
+customer = Blueprint("customer", __name__)
