@@ -30,8 +30,9 @@ from aiortc.rtcdatachannel import RTCDataChannel
 from av import AudioFrame, VideoFrame
 
 import sidecar.web
+from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.server import Bridge
-from sidecar.bridge.testing import BadNetwork, grant, running_bridge
+from sidecar.bridge.testing import grant, running_bridge
 from sidecar.domain import clock
 
 WEB = Path(sidecar.web.__file__).parent
@@ -136,6 +137,8 @@ class Stage:
     heard: list[dict[str, Any]] = field(default_factory=list)
     joins: int = 0
     media: bool = True
+    pings: int = 0
+    deaf: bool = False  # the quiet bridge answers no ping: a path that died without a word
     language: str = "sv"
     pictures: list[tuple[str, str]] = field(default_factory=list)
     peer: RTCPeerConnection | None = None
@@ -244,6 +247,9 @@ class Stub:
             listener.put_nowait((event, data))
 
     async def _say(self, stage: Stage, message: dict[str, Any]) -> None:
+        for _ in range(100):  # the page can be told that it is connected a moment before this side is
+            if stage.channel is None:
+                await asyncio.sleep(0.05)
         assert stage.channel is not None, "the page has not joined"
         stage.channel.send(json.dumps(message))
 
@@ -324,6 +330,7 @@ class Stub:
         peer = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         stage.peer = peer
         stage.joins += 1
+        stage.deaf = False
 
         @peer.on("datachannel")
         def opened(channel: RTCDataChannel) -> None:
@@ -334,6 +341,9 @@ class Stub:
             def message(data: str) -> None:
                 said = json.loads(data)
                 if said["type"] == "ping":
+                    stage.pings += 1
+                    if stage.deaf:
+                        return
                     channel.send(json.dumps({"type": "pong", "n": said["n"]}))
                 else:
                     stage.heard.append(said)
@@ -360,7 +370,8 @@ class Stub:
         rights = frozenset(stage.state["me"]["permissions"])
         _, answer = bridge.join("room", grant(stage.state["me"]["id"], rights), stage.offer)
         if stage.network or stage.loss:
-            stage.path = BadNetwork(bridge, bits_per_second=stage.network, loss=stage.loss)
+            up, down = Way(loss=stage.loss), Way(loss=stage.loss, bits_per_second=stage.network, seed=8)
+            stage.path = BadNetwork(bridge.candidates[0], up=up, down=down)
             answer = stage.path.redirect(answer)
         return web.json_response({"sdp": answer})
 
@@ -382,7 +393,7 @@ class Stub:
             raise web.HTTPNotFound from error
 
 
-_BRAND = {
+_BRAND: dict[str, Any] = {
     "name": "Exempelbanken", "phone": "08-465 004 12", "phone_href": "tel:+46846500412", "logo_url": "",
     "privacy_url": "", "help_url": "", "hours": "",
 }  # fmt: skip
@@ -405,6 +416,7 @@ def render(state: dict[str, Any], language: str) -> str:
         state=state,
         room_texts=speak.texts_under("room"),
         leave_url=f"/v/{state['me']['id']}/left",
+        more_customers=False,
     )
 
 
