@@ -196,11 +196,11 @@ class Product:
             assert browser.post("consent", {"version": "1"}).status_code == 200
         return browser
 
-    def calls(self, type_name: str = "onboarding") -> "Browser":
-        """Return the browser of somebody who begins a call without a booking."""
+    def calls(self, type_name: str = "onboarding", **more: str) -> "Browser":
+        """Return the browser of somebody who begins a call without a booking. more: further fields of the form."""
         browser = Browser(self)
         assert browser.get("/call").status_code == 200
-        begun = browser.post("/call", {"type": type_name}, form=True)
+        begun = browser.post("/call", {"type": type_name, **more}, form=True)
         assert begun.status_code == 302, begun.text
         browser.place = begun.headers["Location"].split("/")[2]
         assert browser.post("consent", {"version": "1"}).status_code == 200

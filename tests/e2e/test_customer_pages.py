@@ -24,6 +24,7 @@ import sidecar.web
 from sidecar.adapters.i18n import Translator, available_languages, language_menu
 from sidecar.domain.branding import Brand, brand_css
 from sidecar.web.customer_views import lobby_view, notice, refused_view
+from tests.e2e.room_steps import until
 
 pytestmark = pytest.mark.e2e
 
@@ -136,6 +137,7 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
         "step": None, "open": True, "hours": [{"day": "Måndag till fredag", "text": "8.00–20.00"},
                                               {"day": "Lördag", "text": "10.00–15.00"}],
         "closes_at": STARTS + timedelta(hours=6), "opens_at": None, "waiting": 2, "chosen": "", "problem": "",
+        "countries": [{"code": "FI", "name": "Finland"}, {"code": "SE", "name": "Sverige"}], "country": "SE",
         "types": [{"ref": "advice@1", "title": "Rådgivning", "summary": "Sparande och lån.", "needs": "länk och kod"},
                   {"ref": "new_customer@1", "title": "Ny kund", "summary": "Öppna konto och kort.", "needs": "BankID"}],
         "urls": {"start": "/do/call", "book": "/went/book"},
@@ -495,6 +497,57 @@ def test_denied_camera_tells_how_to_allow_it_in_this_browser(page: Page) -> None
     expect(page.get_by_text("Webbläsaren släpper inte fram kameran")).to_be_visible()
     expect(page.get_by_text("till vänster om adressen. Slå på Kamera")).to_be_visible()
     assert findings(page) == []
+
+
+GRANTED = "navigator.permissions.query = () => Promise.resolve({ state: 'granted' });"
+
+
+@pytest.mark.requirement("R045")
+def test_background_is_blurred_before_the_meeting_and_stays_so_in_the_lobby(page: Page, tmp_path: Path) -> None:
+    page.add_init_script(GRANTED)
+    page.goto("/page/arrive")
+    expect(page.locator('[data-part="camera"]')).to_have_attribute("data-state", "ok")
+    row = page.locator('[data-part="background"]')
+    expect(row).to_have_attribute("data-state", "off")
+    own = "document.querySelector('[data-video]').srcObject.getVideoTracks()[0].label"
+    assert page.evaluate(own) != ""
+    row.get_by_role("button", name="Sudda den").press("Enter")
+
+    expect(row).to_have_attribute("data-state", "outline")
+    expect(row.get_by_text("Bara det som ligger innanför konturen syns skarpt")).to_be_visible()
+    expect(page.locator('[data-part="camera"]')).to_have_attribute("data-state", "ok")
+    expect(page.get_by_label("Konturens storlek")).to_be_visible()
+    until(page, lambda: page.evaluate("document.querySelector('[data-video]').videoWidth") > 0)
+    assert page.evaluate(f"{own}.includes('fake_device')") is False, "the picture shown is not the camera's own"
+    assert findings(page) == []
+    assert wider_than_screen(page) == []
+    folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.locator("#check").screenshot(path=folder / f"background-{width}.png")
+
+    page.goto("/page/lobby")
+    expect(page.locator('[data-toggle="camera"]')).to_have_attribute("data-pressed", "true", timeout=15_000)
+    assert page.evaluate(f"{own}.includes('fake_device')") is False
+    page.goto("/page/arrive")
+    row.get_by_role("button", name="Visa den").click()
+    expect(row).to_have_attribute("data-state", "off")
+
+
+def test_where_the_background_cannot_be_blurred_the_camera_is_off_until_the_person_shows_it(page: Page) -> None:
+    page.add_init_script(
+        GRANTED + "delete window.MediaStreamTrackProcessor; localStorage.setItem('tillit.background', '{\"on\":true}');"
+        "HTMLCanvasElement.prototype.captureStream = () => { throw new Error('no'); };"
+    )
+    page.goto("/page/arrive")
+    row = page.locator('[data-part="background"]')
+    expect(row).to_have_attribute("data-state", "failed")
+    expect(row.get_by_text("Bakgrunden gick inte att sudda här, och därför är bilden av")).to_be_visible()
+    expect(page.locator("[data-video]")).to_be_hidden()
+    assert '"camera":false' in page.evaluate("sessionStorage.getItem('tillit.devices')")
+    row.get_by_role("button", name="Visa den").click()
+    expect(page.locator("[data-video]")).to_be_visible()
+    expect(row).to_have_attribute("data-state", "off")
 
 
 def test_qr_code_changes_and_a_finished_sign_in_leads_on(page: Page, desk: Desk) -> None:

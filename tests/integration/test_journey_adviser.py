@@ -212,3 +212,17 @@ def test_a_booking_for_a_caller_of_another_country_is_stored_there(product: Prod
     )
 
     assert product.services.booking.book(request, Booker(member.id, member.packages)).region == "eu-central-fi"
+
+
+@pytest.mark.requirement("R038", "R135")
+def test_a_caller_says_where_they_live_and_finds_the_banks_own_country_chosen(product: Product) -> None:
+    page = product.browser().get("/call").text
+    assert '<option value="SE" selected>Sverige</option>' in page
+    assert '<option value="FI">Finland</option>' in page
+
+    at_home, abroad = product.calls(), product.calls(country="FI")
+    found = [product.meeting(product.place(each.place).meeting) for each in (at_home, abroad)]
+    assert [(each.domicile, each.region) for each in found] == [("SE", "eu-north-se"), ("FI", "eu-central-fi")]
+    nowhere = product.browser()
+    nowhere.get("/call")
+    assert nowhere.post("/call", {"type": "onboarding", "country": "US"}, form=True).status_code in (400, 422)
