@@ -3,6 +3,7 @@
 What a plugin needs lies on top (roots.pem, seal.pem, seal-key.pem); the rest, in private/, is the simulator's own.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from simulators.common.files import ec_pem, write_private
 
@@ -56,8 +58,12 @@ def issue(
     purpose: x509.ObjectIdentifier | None = None,
     valid_for: timedelta = _TWO_YEARS,
     valid_since: datetime | None = None,
+    responder: str = "",
 ) -> Identity:
-    """Return a new certificate; a root without an issuer. purpose: its only one, critical."""
+    """Return a new certificate; a root without an issuer. purpose: its only one, critical.
+
+    responder: the address of the OCSP responder it names.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     start = valid_since or now_utc() - timedelta(days=1)
     subject = _name(common_name)
@@ -77,6 +83,11 @@ def issue(
     )
     if purpose is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=True)
+    if purpose == ExtendedKeyUsageOID.OCSP_SIGNING:
+        builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
+    if responder:
+        named = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(responder))
+        builder = builder.add_extension(x509.AuthorityInformationAccess([named]), critical=False)
     return Identity(builder.sign(authority, hashes.SHA256()), key)
 
 
@@ -104,6 +115,44 @@ def make_crl(root: Identity, *, at: datetime, revoked: tuple[x509.Certificate, .
         entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
         builder = builder.add_revoked_certificate(entry.revocation_date(at - timedelta(minutes=5)).build())
     return builder.sign(root.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def answer_ocsp(
+    question: bytes,
+    *,
+    known: Iterable[Identity],
+    root: Identity,
+    signer: Identity,
+    at: datetime,
+    revoked: tuple[x509.Certificate, ...] = (),
+) -> bytes:
+    """Return the answer to one OCSP question about a certificate of that root, DER, good for an hour.
+
+    signer: a responder the root certified. Raises ValueError for what is no question.
+    """
+    serial = ocsp.load_der_ocsp_request(question).serial_number
+    asked = next((each.certificate for each in known if each.certificate.serial_number == serial), None)
+    if asked is None:
+        refusal = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.UNAUTHORIZED)
+        return refusal.public_bytes(serialization.Encoding.DER)
+    gone = asked in revoked
+    answer = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=asked,
+            issuer=root.certificate,
+            algorithm=hashes.SHA1(),  # only names the certificate
+            cert_status=ocsp.OCSPCertStatus.REVOKED if gone else ocsp.OCSPCertStatus.GOOD,
+            this_update=at - timedelta(minutes=5),
+            next_update=at + timedelta(hours=1),
+            revocation_time=at - timedelta(minutes=5) if gone else None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, signer.certificate)
+        .certificates([signer.certificate])
+        .sign(signer.key, hashes.SHA256())
+    )
+    return answer.public_bytes(serialization.Encoding.DER)
 
 
 class TrustService:

@@ -2,11 +2,16 @@
 
 import asyncio
 import io
+import threading
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.ades.report import AdESPassed
 from pyhanko.sign.validation.ades import ades_lta_validation
@@ -15,9 +20,13 @@ from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolicy
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from reportlab.pdfgen import canvas
+from werkzeug import Request, Response
+from werkzeug.serving import make_server
 
 from sidecar.domain.clock import utc_now
+from simulators.tsa.certificates import answer_ocsp, issue
 from tillit_pades_signing.preserve import PreserveError, Preserver
+from tillit_pades_signing.preserve.responders import Responders
 from tillit_pades_signing.preserve.revocation import CrlSource
 from tillit_pades_signing.preserve.stamps import Authority
 from tillit_pades_signing.seal.build import SealWords, build_sealed
@@ -43,18 +52,27 @@ def sealed(trust: Any) -> bytes:
     return build_sealed(original(), page=PAGE, attachments=[], words=words, at=utc_now(), maker=SealMaker(key))
 
 
-def preserver(trust: Any, url: str = "") -> Preserver:
-    places = [f"{trust.url}/crl/seal.crl", f"{trust.url}/crl/tsa.crl"]
+def preserver(
+    trust: Any,
+    url: str = "",
+    *,
+    lists: Sequence[str] = ("seal", "tsa"),
+    responders: Sequence[str] = (),
+    roots: Sequence[x509.Certificate] = (),
+) -> Preserver:
+    places = [f"{trust.url}/crl/{each}.crl" for each in lists]
     return Preserver(
-        roots=certificates_in(trust.directory / "roots.pem"),
+        roots=[*certificates_in(trust.directory / "roots.pem"), *roots],
         authority=Authority(url or f"{trust.url}/", answer_seconds=20),
         crls=CrlSource(places, answer_seconds=20, clock=utc_now),
+        responders=Responders(responders, answer_seconds=20, clock=utc_now),
         clock=utc_now,
     )
 
 
-def holds_for_pyhanko(file: bytes, trust: Any) -> bool:
-    roots = [asn1_x509.Certificate.load(der_of(each)) for each in certificates_in(trust.directory / "roots.pem")]
+def holds_for_pyhanko(file: bytes, trust: Any, *more: x509.Certificate) -> bool:
+    named = [*certificates_in(trust.directory / "roots.pem"), *more]
+    roots = [asn1_x509.Certificate.load(der_of(each)) for each in named]
     policy = CertValidationPolicySpec(
         trust_manager=SimpleTrustManager.build(trust_roots=roots), revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO)
     )
@@ -77,6 +95,67 @@ def test_preserved_and_renewed_files_hold_for_pyhanko_and_keep_the_original(trus
     assert len(PdfFileReader(io.BytesIO(second.data)).embedded_timestamp_signatures) == 2
     assert second.valid_until < utc_now() + timedelta(days=401)
     trust.switch(new_tsa_days=730)
+
+
+class Responder:
+    """A certificate authority without lists: whether its seal is revoked, only this address says."""
+
+    def __init__(self, directory: Path) -> None:
+        self.revoked = self.silent = self.forged = False
+        self.root = issue("Root without lists", None)
+        self._signer = issue("Its responder", self.root, purpose=ExtendedKeyUsageOID.OCSP_SIGNING)
+        self._stranger = issue("Another root", None)
+        self._server = make_server("127.0.0.1", 0, Request.application(self._answer), threaded=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        self.seal = issue("Banken", self.root, responder=f"{self.url}seal")
+        self.seal.write(directory, "seal")
+        self.key = FileKey.read(directory / "seal-key.pem", directory / "seal.pem")
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _answer(self, request: Request) -> Response:
+        if self.silent:
+            return Response(status=503)
+        signer = issue("Its responder", self._stranger) if self.forged else self._signer
+        gone = (self.seal.certificate,) if self.revoked else ()
+        data = answer_ocsp(
+            request.get_data(), known=(self.seal,), root=self.root, signer=signer, at=utc_now(), revoked=gone
+        )
+        return Response(data, content_type="application/ocsp-response")
+
+    def close(self) -> None:
+        self._server.shutdown()
+
+
+@pytest.fixture
+def responder(tmp_path: Path) -> Iterator[Responder]:
+    made = Responder(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.mark.requirement("R083")
+def test_a_seal_whose_authority_has_no_lists_is_preserved_by_what_its_responder_says(
+    trust: Any, responder: Responder
+) -> None:
+    words, maker = SealWords("Banken", "Förseglat"), SealMaker(responder.key)
+    file = build_sealed(original(), page=PAGE, attachments=[], words=words, at=utc_now(), maker=maker)
+    root = responder.root.certificate
+
+    def asking(*allowed: str) -> Preserver:
+        return preserver(trust, lists=["tsa"], responders=allowed, roots=[root])
+
+    kept = asking(responder.url).preserve(file)
+    assert holds_for_pyhanko(kept.data, trust, root)
+    renewed = asking(responder.url).renew(kept.data)
+    assert holds_for_pyhanko(renewed.data, trust, root)
+    for wrong in ("revoked", "silent", "forged"):
+        setattr(responder, wrong, True)
+        with pytest.raises(PreserveError) as refused:
+            asking(responder.url).preserve(file)
+        assert refused.value.may_retry, wrong
+        setattr(responder, wrong, False)
+    with pytest.raises(PreserveError):
+        asking("http://another.example/").preserve(file)  # an address the bank did not allow is not asked
 
 
 @pytest.mark.parametrize(

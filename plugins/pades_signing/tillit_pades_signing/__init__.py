@@ -23,6 +23,7 @@ from tillit_pades_signing.methods.sms import SmsSigning
 from tillit_pades_signing.methods.touch import TouchSigning
 from tillit_pades_signing.model import State
 from tillit_pades_signing.preserve import Preserver
+from tillit_pades_signing.preserve.responders import Responders
 from tillit_pades_signing.preserve.revocation import CrlSource
 from tillit_pades_signing.preserve.stamps import Authority
 from tillit_pades_signing.routes import Routes, SigningService
@@ -156,6 +157,7 @@ def _preserver(settings: SigningSettings, context: PluginContext) -> Preserver |
         roots=certificates_in(settings.roots),
         authority=Authority(settings.tsa_url, answer_seconds=settings.answer_seconds),
         crls=CrlSource(settings.crls, answer_seconds=settings.answer_seconds, clock=context.clock),
+        responders=Responders(settings.ocsp, answer_seconds=settings.answer_seconds, clock=context.clock),
         clock=context.clock,
     )
 

@@ -17,9 +17,10 @@ class SigningSettings:
     seal_key: its key, PEM, in a file only the service reads; or, instead, pkcs11_module, pkcs11_token,
     pkcs11_label and pkcs11_pin_file for a key in a device. roots: PEM, the roots that seals and time-stamps are
     checked against. tsa_url: the RFC 3161 time-stamp authority; without one, files stay at PAdES B-B.
-    crls: files or http addresses of revocation lists, fetched when a file is preserved; OCSP responders named in
-    the certificates are asked too. renew_before: days before a time-stamp's certificate ends when a new one is put
-    around it. deadline: hours a signing stays open where nobody says.
+    crls: files or http addresses of revocation lists, fetched when a file is preserved. ocsp: what the addresses of
+    OCSP responders begin with that may be asked, where a certificate names one. renew_before: days before a
+    time-stamp's certificate ends when a new one is put around it. deadline: hours a signing stays open
+    where nobody says.
     """
 
     seal_certificate: Path
@@ -31,6 +32,7 @@ class SigningSettings:
     roots: Path | None = None
     tsa_url: str = ""
     crls: tuple[str, ...] = ()
+    ocsp: tuple[str, ...] = ()
     answer_seconds: float = 10.0
     renew_before_days: int = 90
     deadline_hours: float = 24.0
@@ -65,6 +67,9 @@ def read_settings(table: Mapping[str, Any]) -> SigningSettings:
     crls = table.get("crls", ())
     if not isinstance(crls, list | tuple) or not all(isinstance(each, str) and each for each in crls):
         raise _wrong("crls", "must be a list of files or addresses")
+    responders = table.get("ocsp", ())
+    if not isinstance(responders, list | tuple) or not all(_is_address(each) for each in responders):
+        raise _wrong("ocsp", "must be a list of http or https addresses")
     return SigningSettings(
         seal_certificate=certificate,
         seal_key=key_file,
@@ -75,6 +80,7 @@ def read_settings(table: Mapping[str, Any]) -> SigningSettings:
         roots=roots,
         tsa_url=tsa_url,
         crls=tuple(crls),
+        ocsp=tuple(responders),
         answer_seconds=_number(table, "answer_seconds", least=0.1, most=120),
         renew_before_days=int(_number(table, "renew_before_days", least=1, most=3650)),
         deadline_hours=_number(table, "deadline_hours", least=0.1, most=24 * 365),
@@ -84,6 +90,12 @@ def read_settings(table: Mapping[str, Any]) -> SigningSettings:
 
 def _wrong(key: str, rule: str) -> ConfigurationError:
     return ConfigurationError(f"[plugins.pades_signing] {key} {rule}")
+
+
+def _is_address(value: object) -> bool:
+    """Whether it names a host to its end: "http://ocsp.ca" would let "http://ocsp.ca.evil.example" in as well."""
+    parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.path.startswith("/")
 
 
 def _optional_file(table: Mapping[str, Any], key: str) -> Path | None:

@@ -8,7 +8,7 @@ Source: ETSI EN 319 142-1 section 6.3 (B-T by a document time-stamp, B-LT, B-LTA
 import asyncio
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ from pyhanko.sign.validation.errors import SignatureValidationError, ValidationI
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, PathValidationError, ValidationError
 
+from tillit_pades_signing.preserve.responders import Responders
 from tillit_pades_signing.preserve.revocation import CrlSource, RevocationError
 from tillit_pades_signing.preserve.stamps import Authority, StampError
 from tillit_pades_signing.seal.der import CONTEXT_0, SEQUENCE, SET, wrap
@@ -52,7 +53,7 @@ class Stamped:
 
 
 class Preserver:
-    """One per process. Talks to the time-stamp authority and the CRL addresses of the settings, nobody else."""
+    """One per process. Talks to the time-stamp authority, the lists and the responders of the settings, nobody else."""
 
     def __init__(
         self,
@@ -60,8 +61,10 @@ class Preserver:
         roots: Sequence[x509.Certificate],
         authority: Authority,
         crls: CrlSource,
+        responders: Responders,
         clock: Callable[[], datetime],
     ) -> None:
+        self._responders = responders
         self._roots = [asn1_x509.Certificate.load(der_of(each)) for each in roots]
         self._authority, self._crls, self._clock = authority, crls, clock
 
@@ -73,11 +76,10 @@ class Preserver:
         """Return the file with one more time-stamp around all before it. Raises PreserveError."""
         return self._run(self._renew, preserved)
 
-    def _run(self, work: Callable[[bytes, ValidationContext], Any], file: bytes) -> Stamped:
+    def _run(self, work: Callable[[bytes], Any], file: bytes) -> Stamped:
         async def run() -> Stamped:
-            context = self._context()
-            stamped: bytes = await work(file, context)
-            return await self._checked(stamped, context)
+            stamped: bytes = await work(file)
+            return await self._checked(stamped)
 
         try:
             return asyncio.run(run())
@@ -88,24 +90,27 @@ class Preserver:
         except _FAILURES as error:
             raise PreserveError(f"the file cannot be preserved: {type(error).__name__}", may_retry=False) from error
 
-    def _context(self) -> ValidationContext:
+    def _context(self, certificates: Iterable[asn1_x509.Certificate]) -> ValidationContext:
+        """Return what these certificates are judged by: our roots, the lists, and what their responders say."""
         return ValidationContext(
             trust_roots=self._roots,
             crls=self._crls.read(),
+            ocsps=self._responders.ask(certificates, self._roots),
             revocation_mode="require",  # of every certificate, whether it names its list or not
             allow_fetching=False,
             moment=None,
         )
 
-    async def _preserve(self, sealed: bytes, context: ValidationContext) -> bytes:
+    async def _preserve(self, sealed: bytes) -> bytes:
         reader = PdfFileReader(io.BytesIO(sealed))
         seals = reader.embedded_regular_signatures
         if len(seals) != 1 or reader.embedded_timestamp_signatures:
             raise PreserveError("the file does not have one seal and nothing after it", may_retry=False)
-        status = await async_validate_pdf_signature(seals[0], context)
+        status = await async_validate_pdf_signature(seals[0], self._context(_certificates(seals[0])))
         if not status.bottom_line:
             raise PreserveError("the seal's certificate is not, or no longer, vouched for", may_retry=True)
-        timed = await self._with_seal_time(sealed, seals[0])
+        timed, stamping = await self._with_seal_time(sealed, seals[0])
+        context = self._context([*_certificates(seals[0]), *stamping])
         proven = io.BytesIO()
         (seal,) = PdfFileReader(io.BytesIO(timed)).embedded_regular_signatures
         stamp = (await async_validate_pdf_signature(seal, context)).timestamp_validity
@@ -117,8 +122,10 @@ class Preserver:
         )
         return bytes(stamped.getbuffer())
 
-    async def _with_seal_time(self, sealed: bytes, seal: EmbeddedPdfSignature) -> bytes:
-        """Return the file with a time-stamp over the seal, in the room the seal left for it.
+    async def _with_seal_time(
+        self, sealed: bytes, seal: EmbeddedPdfSignature
+    ) -> tuple[bytes, list[asn1_x509.Certificate]]:
+        """Return the file with a time-stamp over the seal, in the room the seal left for it, and its certificates.
 
         That room is the one part of the file which the seal does not cover. An authority whose token is too large
         for it is no obstacle: the document time-stamp, which comes next, says the same of the whole file.
@@ -130,26 +137,39 @@ class Preserver:
         start, end_of_room = int(seal.byte_range[1]), int(seal.byte_range[2])
         room = end_of_room - start - 2
         if len(filled) > room:
-            return sealed
-        return b"".join((sealed[: start + 1], filled.ljust(room, b"0"), sealed[end_of_room - 1 :]))
+            return sealed, _certificates_of(token)
+        whole = b"".join((sealed[: start + 1], filled.ljust(room, b"0"), sealed[end_of_room - 1 :]))
+        return whole, _certificates_of(token)
 
-    async def _renew(self, preserved: bytes, context: ValidationContext) -> bytes:
-        output = io.BytesIO()
+    async def _renew(self, preserved: bytes) -> bytes:
+        reader, output = PdfFileReader(io.BytesIO(preserved)), io.BytesIO()
+        signed = (*reader.embedded_regular_signatures, *reader.embedded_timestamp_signatures)
+        known = [certificate for each in signed for certificate in _certificates(each)]
+        if self._responders.allowed:  # the authority may have another certificate by now, and its responder is asked
+            known += _certificates_of(await self._authority.async_timestamp(hashlib.sha256(b"").digest(), "sha256"))
         await PdfTimeStamper(self._authority).async_update_archival_timestamp_chain(
-            PdfFileReader(io.BytesIO(preserved)), context, in_place=False, output=output
+            reader, self._context(known), in_place=False, output=output
         )
         return output.getvalue()
 
-    async def _checked(self, stamped: bytes, context: ValidationContext) -> Stamped:
+    async def _checked(self, stamped: bytes) -> Stamped:
         """Hold the newest time-stamp against our own roots before the file is kept."""
         newest = PdfFileReader(io.BytesIO(stamped)).embedded_timestamp_signatures[-1]
-        status = await async_validate_pdf_timestamp(newest, context)
+        status = await async_validate_pdf_timestamp(newest, self._context(_certificates(newest)))
         if not (status.intact and status.valid and status.trusted):
             raise PreserveError("the time-stamp does not hold", may_retry=True)
         distance = abs((status.timestamp - self._clock()).total_seconds())
         if distance > _CLOCK_SECONDS:
             raise PreserveError("the time-stamp is not of now", may_retry=True)
         return Stamped(stamped, status.signing_cert.not_valid_after)
+
+
+def _certificates(signature: EmbeddedPdfSignature) -> list[asn1_x509.Certificate]:
+    return [signature.signer_cert, *signature.other_embedded_certs]
+
+
+def _certificates_of(token: cms.ContentInfo) -> list[asn1_x509.Certificate]:
+    return [each.chosen for each in token["content"]["certificates"] if each.name == "certificate"]
 
 
 def _with_stamp(content: cms.ContentInfo, signer: cms.SignerInfo, token: bytes) -> bytes:

@@ -70,7 +70,9 @@ def _long_term(reader: PdfFileReader, trusted: list[Any], said: list[str]) -> Fi
     passed = result.ades_subindic == AdESPassed.OK
     if passed:
         said.append(f"PAdES B-LTA: it existed at {result.best_signature_time:%Y-%m-%d %H:%M:%S} UTC at the latest.")
-        said.append("Rests on: the roots you named, the revocation lists in the file, and the time-stamps.")
+        said.append(
+            "Rests on: the roots you named, the proof in the file that nothing was revoked, and the time-stamps."
+        )
     else:
         said.append("It is unbroken, but its certificate or its time does not follow from the roots you named.")
     return judged(_PART, passed, *said)
