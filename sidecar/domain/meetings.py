@@ -120,6 +120,7 @@ class Participant:
     invited_by: str = ""
     media_key: str = ""  # the page's public key where the meeting is encrypted all the way, base64url
     sealed_keys: tuple[tuple[str, str], ...] = ()  # (participant, the key this one sends with, wrapped for them)
+    lost: bool = False  # away because the connection broke, not by an own step out
     media_at: datetime | None = None  # when a media side that reports by itself last said in or out
     version: int = 1
 

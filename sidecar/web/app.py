@@ -4,6 +4,7 @@ import hashlib
 import logging
 import re
 import secrets
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sidecar.adapters.i18n import language_menu
 from sidecar.bootstrap import Services
 from sidecar.domain.errors import InvalidInputError, NotFoundError, RefusedError, TillitError
 from sidecar.services.plugin_ports import PluginRefusedError
-from sidecar.settings import Brand
+from sidecar.settings import Brand, Settings
 from sidecar.web import guard, plugin_files, plugin_routes
 from sidecar.web.access import access, check_declared
 from sidecar.web.api import api
@@ -52,9 +53,16 @@ _CSP = "; ".join(
 )
 
 
+class _Application(Flask):
+    """Flask without the question, asked at each call of each function, whether that one is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(services: Services) -> Flask:
     """Return the application over these services. Raises ConfigurationError for a route without a caller."""
-    app = Flask("sidecar.web", static_folder=None)
+    app = _Application("sidecar.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = services.settings.web.max_body_bytes
     app.jinja_env.trim_blocks = True
     app.extensions["tillit"] = services
@@ -75,7 +83,7 @@ def create_app(services: Services) -> Flask:
     plugin_routes.mount(app)
     plugin_files.mount(app)
     guard.install(app)
-    app.after_request(_headers)
+    app.after_request(_headers(services.settings))
     app.context_processor(_context)
     app.register_error_handler(TillitError, _tillit_error)
     app.register_error_handler(HTTPException, _http_error)
@@ -92,26 +100,42 @@ def _static(name: str) -> Response:
     return response
 
 
-def _headers(response: Response) -> Response:
-    """Set what every answer carries. The camera is for our own pages; nothing else may use anything."""
-    targets = _sign_in_origin()
-    policy = _CSP.format(form_targets=targets).strip()
-    if embedding := g.get("may_embed"):
-        policy = policy.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(map(_origin, embedding))}")
-    policy = "; ".join((policy, *g.get("policy", ())))  # a page's own few more
-    response.headers.setdefault("Content-Security-Policy", policy)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"  # an invitation's link must not travel on
-    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    response.headers.setdefault(
-        "Permissions-Policy",
-        "camera=(self), microphone=(self), display-capture=(self), screen-wake-lock=(self), geolocation=()",
-    )
-    if guard.services().settings.web.secure_cookies:
-        response.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}; includeSubDomains"
-    if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
-    return response
+def _headers(settings: Settings) -> Callable[[Response], Response]:
+    """Return what sets the headers of every answer. They are worked out once: settings stay while a process runs."""
+    own_policy = _CSP.format(form_targets=_sign_in_origin(settings)).strip()
+    always = {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",  # an invitation's link must not travel on
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+    if settings.web.secure_cookies:
+        always["Strict-Transport-Security"] = f"max-age={_YEAR_S}; includeSubDomains"
+    unless_given = {
+        # The camera is for our own pages; nothing else may use anything.
+        "Permissions-Policy": (
+            "camera=(self), microphone=(self), display-capture=(self), screen-wake-lock=(self), geolocation=()"
+        ),
+        "Cache-Control": "no-store",
+    }
+
+    def set_headers(response: Response) -> Response:
+        headers = response.headers
+        given = set(headers.keys(lower=True))  # read once: each look for one header goes through all of them
+        policy = own_policy
+        if embedding := g.get("may_embed"):
+            policy = policy.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(map(_origin, embedding))}")
+        policy = "; ".join((policy, *g.get("policy", ())))  # a page's own few more
+        for name, value in (unless_given | {"Content-Security-Policy": policy}).items():
+            if name.lower() not in given:
+                headers.add(name, value)
+        for name, value in always.items():
+            if name.lower() in given:
+                headers[name] = value
+            else:
+                headers.add(name, value)
+        return response
+
+    return set_headers
 
 
 def _origin(address: str) -> str:
@@ -122,10 +146,9 @@ def _origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _sign_in_origin() -> str:
+def _sign_in_origin(settings: Settings) -> str:
     """Return the identity service's origin: the call check is a form post that is redirected there."""
-    tables = guard.services().settings.plugins.tables
-    issuer = str(tables.get(guard.services().settings.staff.provider, {}).get("issuer", ""))
+    issuer = str(settings.plugins.tables.get(settings.staff.provider, {}).get("issuer", ""))
     return "/".join(issuer.split("/")[:3])
 
 
@@ -158,6 +181,7 @@ def brand_context(brand: Brand, translator: Any, services: Services) -> dict[str
         "logo_url": "/brand-logo" if brand.logo else None,
         "privacy_url": "/privacy",
         "help_url": "",
+        "blur": brand.blur_background,
         "hours": translator.t("meeting.open_until", time=translator.clock(closes)) if closes else "",
     }
 

@@ -68,7 +68,7 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
             "session_until": to_text(me.session_until) if me.session_until else None,
         },
         "people": [
-            _person(services, place, t) | (_keys(place, me) if strict else {})
+            _person(services, meeting, place, t) | (_keys(place, me) if strict else {})
             for place in places
             if place.state in _SHOWN and _came(place)
         ],
@@ -128,7 +128,7 @@ def _came(place: Participant) -> bool:
     return place.state in INSIDE or place.joined_at is not None
 
 
-def _person(services: Services, place: Participant, t: Translator) -> dict[str, Any]:
+def _person(services: Services, meeting: Meeting, place: Participant, t: Translator) -> dict[str, Any]:
     name = _name(services, place)
     return {
         "id": place.id,
@@ -137,7 +137,7 @@ def _person(services: Services, place: Participant, t: Translator) -> dict[str, 
         "capacity": place.capacity.value,
         "capacity_label": t(f"meeting.capacity.{place.capacity.value}"),
         "verified": verified_label(services, place, t),
-        "state": "left" if place.state not in INSIDE else _live_state(place),
+        "state": "left" if place.state not in INSIDE else _live_state(services, meeting, place),
         "hand": place.hand,
         "sharing": place.sharing,
     }
@@ -153,8 +153,11 @@ def _keys(place: Participant, reader: Participant) -> dict[str, str]:
     }
 
 
-def _live_state(place: Participant) -> str:
-    return {ParticipantState.IN_ROOM: "in_room", ParticipantState.AWAY: "left"}.get(place.state, "admitted")
+def _live_state(services: Services, meeting: Meeting, place: Participant) -> str:
+    """Return where somebody with a part in the room is. Whose connection broke is away, for as long as the place waits."""
+    if place.state is ParticipantState.AWAY:
+        return "away" if place.lost and services.admission.is_inside(meeting, place) else "left"
+    return "in_room" if place.state is ParticipantState.IN_ROOM else "admitted"
 
 
 def _lobby(services: Services, places: Sequence[Participant], t: Translator) -> list[dict[str, Any]]:

@@ -118,7 +118,7 @@ def enter(room_browser: Browser) -> Iterator[Enter]:
 
 
 def joined(page: Page) -> Page:
-    expect(page.locator("#over")).to_be_hidden()
+    expect(page.locator("#over")).to_be_hidden(timeout=20_000)
     return page
 
 

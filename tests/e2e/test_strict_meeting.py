@@ -107,6 +107,18 @@ def test_the_adviser_raises_it_and_both_still_see_hear_and_hold_the_same_code(st
     story.photograph(story.maja, "room-encryption-customer")
 
 
+@pytest.mark.requirement("R045", "R105")
+def test_a_blurred_picture_is_sealed_and_opened_like_any_other(story: Story) -> None:
+    page = story.maja.page
+    story.open_from_menu(page, "Ljud och bild")
+    page.locator("#blur").press("Space")
+    expect(page.locator("#blur-side")).to_be_visible()
+    expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
+    more_comes(story, story.elin, story.maja)
+    page.locator("#blur").press("Space")
+    more_comes(story, story.elin, story.maja)
+
+
 @pytest.mark.requirement("R105", "R214")
 def test_what_goes_through_the_bridge_cannot_be_decoded_without_a_key(story: Story) -> None:
     """Samir's page takes part in all but opening what comes: not one picture can be made of it."""

@@ -3,8 +3,9 @@
 
 import { announce } from "./announce.js";
 import { firstOf, pageSignal, post, Problem } from "./api.js";
+import { OwnCamera } from "./background/own-camera.js";
 import {
-  alreadyAllowed, browserFamily, listDevices, loadChoice, measure, meterLevel, nextDevice, openDevice, playTones,
+  alreadyAllowed, browserFamily, keepDevice, listDevices, loadChoice, measure, meterLevel, nextDevice, openDevice, playTones,
   saveChoice, tryNetwork,
 } from "./device-check.js";
 import { ours } from "./live.js";
@@ -15,6 +16,10 @@ import { showState } from "./words.js";
 const signal = pageSignal();
 /** @type {Record<Kind, MediaStreamTrack | null>} */
 const tracks = { camera: null, microphone: null };
+const camera = new OwnCamera({
+  standard: one('[data-part="background"]').dataset.standard === "on",
+  ended: () => showCamera("failed", null),
+});
 let measuring = new AbortController();
 let aloud = false; // nothing is read out before the person asks for the check: they are reading the page
 
@@ -34,23 +39,60 @@ function show(name, state) {
   if (aloud && sentence.trim()) announce(sentence.trim());
 }
 
+/** The device in use, "" for none. @param {Kind} kind */
+const used = (kind) => (kind === "camera" ? camera.id : tracks.microphone?.getSettings().deviceId || "");
+
 /** @param {Kind} kind @param {string} deviceId */
 async function start(kind, deviceId) {
   show(kind, "asking");
-  tracks[kind]?.stop();
-  const { state, track } = await openDevice(kind, deviceId);
+  if (kind === "microphone") tracks.microphone?.stop();
+  const { state, track } = kind === "camera" ? await camera.open(deviceId) : await openDevice(kind, deviceId);
   if (signal.aborted) return track?.stop();
-  tracks[kind] = track;
-  saveChoice({ [kind]: state === "ok", ...(track ? { [`${kind}Id`]: track.getSettings().deviceId || "" } : {}) });
-  if (kind === "camera") showPicture(state, track);
-  else listenTo(state, track);
+  if (kind === "camera") showCamera(state, track);
+  else {
+    tracks.microphone = track;
+    saveChoice({ microphone: state === "ok" });
+    listenTo(state, track);
+  }
+  if (used(kind)) saveChoice({ [`${kind}Id`]: used(kind) });
   const others = await listDevices(kind);
   one(`[data-change="${kind}"]`).hidden = state !== "ok" || others.length < 2;
 }
 
+/** Shows a camera that was opened, or why it is off. @param {string} state "failed": it could not be blurred @param {MediaStreamTrack | null} track */
+function showCamera(state, track) {
+  tracks.camera = track;
+  saveChoice({ camera: track !== null });
+  showPicture(state === "failed" ? "off" : state, track);
+  showBackground(state === "failed");
+  if (state === "failed") one("[data-start]").hidden = false;
+}
+
+/** How the background is shown, and what can be done about it. @param {boolean} [failed] */
+function showBackground(failed = false) {
+  const { on, way } = camera.background;
+  const state = way === "none" ? "none" : failed ? "failed" : !on ? "off" : way === "outline" ? "outline" : "on";
+  show("background", state);
+  one("[data-blur]").hidden = state === "none" && !on;
+  one("[data-outline]").hidden = !on || way !== "outline" || failed;
+}
+
+/** Blur the background, or show it. */
+async function blur() {
+  const { background } = camera;
+  const [wasOn, failed] = [background.on, one('[data-part="background"]').dataset.state === "failed"];
+  background.wish(!wasOn);
+  if (failed && !tracks.camera) return start("camera", loadChoice().cameraId);
+  if (camera.id) {
+    const { state, track } = await camera.again();
+    if (state !== "off") showCamera(state, track);
+  }
+  showBackground();
+}
+
 /** @param {string} state @param {MediaStreamTrack | null} track */
 function showPicture(state, track) {
-  show("camera", state);
+  show("camera", state === "off" ? "idle" : state);
   showState(one('[data-part="picture"]'), state);
   const video = /** @type {HTMLVideoElement} */ (one("[data-video]"));
   video.srcObject = track ? new MediaStream([track]) : null;
@@ -98,8 +140,9 @@ async function startBoth() {
 /** @param {Kind} kind */
 async function change(kind) {
   const devices = await listDevices(kind);
-  await start(kind, nextDevice(devices, tracks[kind]?.getSettings().deviceId || ""));
-  announce(tracks[kind]?.label || "");
+  await start(kind, nextDevice(devices, used(kind)));
+  if (used(kind)) keepDevice(kind, used(kind));
+  announce((kind === "camera" ? camera.label : tracks.microphone?.label) || "");
 }
 
 /** @param {HTMLFormElement} form */
@@ -152,7 +195,20 @@ one("[data-play]").addEventListener("click", () => {
   aloud = true;
   playTones().then(() => show("speaker", "played"), () => show("speaker", "none"));
 });
-signal.addEventListener("abort", () => Object.values(tracks).forEach((track) => track?.stop()), { once: true });
+one("[data-blur]").addEventListener("click", () => {
+  aloud = true;
+  void blur();
+});
+for (const part of /** @type {const} */ (["side", "size"])) {
+  const slider = /** @type {HTMLInputElement} */ (one(`#blur-${part}`));
+  slider.value = String(Math.round(camera.background.outline[part] * 10));
+  slider.addEventListener("input", () => camera.background.move({ [part]: Number(slider.value) / 10 }));
+}
+showBackground();
+signal.addEventListener("abort", () => {
+  camera.close();
+  tracks.microphone?.stop();
+}, { once: true });
 answer(/** @type {HTMLFormElement} */ (one("#consent")));
 const sprite = document.querySelector("use")?.getAttribute("href")?.split("#")[0];
 if (sprite) void tryNetwork(sprite, signal).then((verdict) => { if (!signal.aborted) show("network", verdict); });

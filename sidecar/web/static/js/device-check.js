@@ -1,11 +1,12 @@
 // @ts-check
 // Camera, microphone, speaker and network, tried before anybody else sees or hears. Also what the room starts from:
-// the devices one chose and whether they were on (kept in this tab only).
+// whether they were on (kept in this tab only), and the devices one chose (kept in this browser).
 
 /** @typedef {{camera: boolean, microphone: boolean, cameraId: string, microphoneId: string}} Choice */
 /** @typedef {"ok" | "denied" | "none" | "busy"} DeviceState */
 
 const KEPT = "tillit.devices";
+const CHOSEN = "tillit.devices.chosen";
 
 /**
  * Returns why a device could not be opened.
@@ -94,12 +95,25 @@ export function readChoice(text) {
   }
 }
 
-/** Returns what was chosen in this tab. @returns {Choice} */
+/** Returns what was chosen in this tab, and in this browser where this tab has not chosen. @returns {Choice} */
 export function loadChoice() {
   try {
-    return readChoice(sessionStorage.getItem(KEPT));
+    const here = readChoice(sessionStorage.getItem(KEPT));
+    const { cameraId, microphoneId } = readChoice(localStorage.getItem(CHOSEN));
+    return { ...here, cameraId: here.cameraId || cameraId, microphoneId: here.microphoneId || microphoneId };
   } catch {
     return readChoice(null); // storage is blocked: every page starts from the default
+  }
+}
+
+/** Remembers a device somebody chose, for the next meeting too. @param {"camera" | "microphone"} kind @param {string} id */
+export function keepDevice(kind, id) {
+  saveChoice({ [`${kind}Id`]: id });
+  try {
+    const { cameraId, microphoneId } = readChoice(localStorage.getItem(CHOSEN));
+    localStorage.setItem(CHOSEN, JSON.stringify({ cameraId, microphoneId, [`${kind}Id`]: id }));
+  } catch {
+    // Storage is blocked; the choice holds for this page.
   }
 }
 

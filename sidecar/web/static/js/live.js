@@ -2,6 +2,7 @@
 // Keeps a line open to the server and says so when it is lost: retries by itself, loses nothing.
 
 import { announce } from "./announce.js";
+import { onWake } from "./wake.js";
 
 /**
  * Returns how long to wait before the next try, in milliseconds: doubling from one second to fifteen, spread by a
@@ -84,7 +85,8 @@ export function listen(url, { signal, onState, onNotice, onGo, onFact, onOpen, o
     opened.addEventListener("fact", (event) => hand(event, (data) => onFact?.(data)));
     opened.addEventListener("go", (event) => hand(event, (data) => { if (ours(data.url)) (onGo || follow)(data.url); }));
   };
-  addEventListener("online", open, { signal });
+  // A line that was open when the computer fell asleep can look open for minutes after it is dead.
+  onWake(open, signal);
   signal.addEventListener("abort", () => {
     source?.close();
     clearTimeout(retry);

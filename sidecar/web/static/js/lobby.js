@@ -3,6 +3,7 @@
 
 import { alarm, announce } from "./announce.js";
 import { pageSignal, post, Problem } from "./api.js";
+import { OwnCamera } from "./background/own-camera.js";
 import { alreadyAllowed, loadChoice, openDevice, saveChoice } from "./device-check.js";
 import { listen } from "./live.js";
 import { counted, minutesSince, showState } from "./words.js";
@@ -12,6 +13,7 @@ import { counted, minutesSince, showState } from "./words.js";
 const signal = pageSignal();
 /** @type {Record<Kind, MediaStreamTrack | null>} */
 const tracks = { camera: null, microphone: null };
+const camera = new OwnCamera({ standard: one("#lobby").dataset.blur === "on", ended: () => void turn("camera", false) });
 
 /** @param {string} selector @param {ParentNode} [root] @returns {HTMLElement} */
 function one(selector, root = document) {
@@ -84,9 +86,10 @@ async function turn(kind, on, keep = true) {
   const kept = loadChoice();
   tracks[kind]?.stop();
   tracks[kind] = null;
+  if (kind === "camera") camera.close();
   let state = "off";
   if (on) {
-    const opened = await openDevice(kind, kind === "camera" ? kept.cameraId : kept.microphoneId);
+    const opened = kind === "camera" ? await camera.open(kept.cameraId) : await openDevice(kind, kept.microphoneId);
     if (signal.aborted) return opened.track?.stop();
     tracks[kind] = opened.track;
     state = opened.state;
@@ -99,7 +102,7 @@ async function turn(kind, on, keep = true) {
     icon.toggleAttribute("hidden", icon.getAttribute("data-shown") !== (running ? "on" : "off"));
   }
   if (keep) saveChoice({ [kind]: running });
-  if (kind === "camera") showPicture(state);
+  if (kind === "camera") showPicture(state === "failed" ? "none" : state);
 }
 
 /** @param {string} state */
@@ -117,7 +120,10 @@ for (const kind of /** @type {Kind[]} */ (["camera", "microphone"])) {
   const button = one(`[data-toggle="${kind}"]`);
   button.addEventListener("click", () => void turn(kind, button.dataset.pressed !== "true"));
 }
-signal.addEventListener("abort", () => Object.values(tracks).forEach((track) => track?.stop()), { once: true });
+signal.addEventListener("abort", () => {
+  camera.close();
+  tracks.microphone?.stop();
+}, { once: true });
 setInterval(tick, 10000);
 listen(one("#lobby").dataset.events || "", {
   signal,

@@ -32,11 +32,12 @@ export function changes(before, after) {
   const went = added(others(after), others(before), byId);
   const old = new Map(before.people.map((person) => [person.id, person]));
   const present = others(after).filter(({ id }) => old.get(id)?.state === "in_room");
+  const away = new Set(after.people.filter(({ state }) => state === "away").map(({ id }) => id));
   const own = after.me.id;
   return [
     ...added(before.lobby, after.lobby, byId).map(({ name }) => ({ key: "said.waiting", params: { name } })),
-    ...came.map(({ name }) => ({ key: "said.came", params: { name } })),
-    ...went.map(({ name }) => ({ key: "said.left", params: { name } })),
+    ...came.map(({ id, name }) => ({ key: old.get(id)?.state === "away" ? "said.back" : "said.came", params: { name } })),
+    ...went.map(({ id, name }) => ({ key: away.has(id) ? "said.away" : "said.left", params: { name } })),
     ...others(after).filter(({ id, hand }) => hand && !old.get(id)?.hand).map(({ name }) => ({ key: "said.hand", params: { name } })),
     ...others(after).filter(({ id, sharing }) => sharing && !old.get(id)?.sharing).map(({ name }) => ({ key: "said.shares", params: { name } })),
     ...present.filter(({ id, sharing }) => !sharing && old.get(id)?.sharing).map(({ name }) => ({ key: "said.share_ended", params: { name } })),

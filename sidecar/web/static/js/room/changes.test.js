@@ -49,3 +49,12 @@ test("only alerts that are new are alerts", () => {
   const second = { sentence: "Vi stoppade delningen.", at: "2026-11-24T13:19:00.000Z" };
   assert.deepEqual(newAlerts(room({ alerts: [first] }), room({ alerts: [first, second] })), [second]);
 });
+
+test("whose connection broke is away for a moment, and then back", () => {
+  const here = room({ people: [person("p_maja")] });
+  const away = room({ people: [person("p_maja", { state: "away" })] });
+  assert.deepEqual(keys(here, away), ["said.away"]);
+  assert.deepEqual(keys(away, away), []);
+  assert.deepEqual(keys(away, here), ["said.back"]);
+  assert.deepEqual(keys(away, room({ people: [person("p_maja", { state: "left" })] })), []);
+});

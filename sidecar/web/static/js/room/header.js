@@ -21,16 +21,19 @@ export class Header {
     this.#tick();
   }
 
-  /** @param {{reconnecting: boolean, unread: number, microphone: boolean}} now */
-  update({ reconnecting, unread, microphone }) {
+  /** @param {{reconnecting: boolean, unread: number, microphone: boolean, camera: boolean, looked: boolean}} now looked: the page is in sight */
+  update({ reconnecting, unread, microphone, camera, looked }) {
     const { room, t } = this.#hub;
-    const { lobby: [first] = [], meeting } = room();
+    const { lobby: [first] = [], meeting, recording } = room();
     write(byId("promise"), meeting.promise);
     write(byId("room-title"), meeting.title);
     const attention = [
       reconnecting ? t("title.reconnecting") : "",
+      recording?.mine === null ? t("title.consent") : "",
       first ? t("title.waiting", { name: first.name }) : "",
       unread ? t("title.chat", { count: unread }) : "",
+      // Behind another tab the camera goes on: whoever went to fetch a figure is still met, but must not forget it.
+      camera && !looked ? t("title.camera_on") : "",
       may(room(), "speak") && !microphone ? t("title.microphone_off") : "",
     ].filter(Boolean);
     const title = pageTitle({ attention, meeting: meeting.title, brand: meeting.brand });

@@ -3,18 +3,23 @@
 
 import { Problem } from "../api.js";
 import { backoff } from "../live.js";
-import { plan, WINDOW } from "./quality.js";
+import { onWake } from "../wake.js";
+import { budget, plan, stepped, WINDOW } from "./quality.js";
 import { bySlot } from "./slots.js";
 
 /** Receive slots of the bridge, in the order of its contract: so many voices, then so many pictures. */
 const VOICES = 7;
 const PICTURES = 8;
+/** The m-line of the camera, see #build. */
+const CAMERA_LINE = 1;
 /** Milliseconds: how long candidates may take to gather, a connection to stand, a hiccup to pass, a ping to be answered. */
 const GATHER = 1500;
 const CONNECT = 10_000;
 const HICCUP = 3000;
 const PING = 5000;
 const SILENCE = 15_000;
+/** Milliseconds a bridge has to answer after this page woke up, and a connection to stand that was being made before it slept. */
+const ANSWER = 4000;
 
 /** @typedef {"microphone" | "camera" | "share"} Kind */
 /**
@@ -41,19 +46,27 @@ export class Connection {
   /** @type {any} the bridge's last word on who is in which slot: it may come before we know our own */ #seats = null;
   /** @type {Map<string, any>} last message of each kind that the bridge must hear again after a reconnect */ #standing = new Map();
   /** @type {import("./quality.js").Level} */ #level = "good";
+  /** What the camera's picture may look like for its rate, see STEPS. */
+  #step = 0;
+  /** @type {number | undefined} what its encoder might spend a second, as read last */ #bits;
   /** @type {AbortController} */ #run = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #patience;
   /** @type {ReturnType<typeof setInterval> | undefined} */ #pulse;
   /** @type {((end: RTCRtpSender | RTCRtpReceiver, side: "send" | "receive", line: number) => void) | null} */ #attach = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #waiting;
+  #awake = new AbortController();
   #attempt = 0;
+  /** When the bridge last answered a ping; infinitely late before the first answer. */
+  #heard = Infinity;
+  #pings = 0;
   #been = false;
   #stopped = false;
 
   /** @param {Wiring} wiring */
   constructor(wiring) {
     this.#wiring = wiring;
-    addEventListener("online", this.#hurry);
+    onWake(() => this.#look(), this.#awake.signal);
   }
 
   /** Join, and stay joined until `stop`. */
@@ -65,7 +78,7 @@ export class Connection {
   /** Leave the media. Nothing is tried again. */
   stop() {
     this.#stopped = true;
-    removeEventListener("online", this.#hurry);
+    this.#awake.abort();
     this.#close();
   }
 
@@ -106,9 +119,20 @@ export class Connection {
     if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(message));
   }
 
-  /** @returns {Promise<RTCStatsReport | null>} null while there is no connection */
+  /** Look at what is sent and what comes, and fit the picture to its rate. @returns {Promise<RTCStatsReport | null>} null while there is no connection */
   async stats() {
-    return this.#pc ? this.#pc.getStats() : null;
+    const pc = this.#pc;
+    const report = pc ? await pc.getStats() : null;
+    if (report && pc === this.#pc) {
+      const bits = budget(/** @type {any} */ (report), pc?.getTransceivers()[CAMERA_LINE]?.mid);
+      const step = stepped(this.#step, bits, this.#bits);
+      this.#bits = bits;
+      if (step !== this.#step) {
+        this.#step = step;
+        await this.#tune();
+      }
+    }
+    return report;
   }
 
   async #join() {
@@ -190,21 +214,26 @@ export class Connection {
   /** @param {RTCDataChannel} channel */
   #listen(channel) {
     this.#channel = channel;
-    let heard = Infinity;
+    this.#heard = Infinity;
     channel.addEventListener("open", () => {
       for (const message of this.#standing.values()) channel.send(JSON.stringify(message));
-      let n = 0;
+      let looked = performance.now();
       clearInterval(this.#pulse);
       this.#pulse = setInterval(() => {
+        const now = performance.now();
+        // A page that slept, or whose timers were held back, has not listened: it asks before it judges.
+        const late = now - looked > SILENCE;
+        looked = now;
+        if (late) this.#look();
         // Only a bridge that has answered once can fall silent.
-        if (performance.now() - heard > SILENCE) this.#lost();
-        else this.send({ type: "ping", n: (n += 1) });
+        else if (now - this.#heard > SILENCE) this.#lost();
+        else this.#ping();
       }, PING);
     });
     channel.addEventListener("message", ({ data }) => {
       const message = parsed(data);
       if (channel !== this.#channel || typeof message?.type !== "string") return;
-      if (message.type === "pong") heard = performance.now();
+      if (message.type === "pong") this.#heard = performance.now();
       else if (message.type === "slots") {
         this.#seats = message;
         this.#wiring.slots(bySlot(message, this.#mids));
@@ -232,6 +261,7 @@ export class Connection {
     this.#senders = {};
     this.#seats = null;
     clearTimeout(this.#retry);
+    clearTimeout(this.#waiting);
     clearTimeout(this.#patience);
     clearInterval(this.#pulse);
     this.#run.abort();
@@ -239,16 +269,36 @@ export class Connection {
     pc?.close();
   }
 
-  /** The network is back: do not wait out the pause. */
-  #hurry = () => {
-    if (this.#pc || this.#stopped) return;
-    clearTimeout(this.#retry);
-    void this.#join();
-  };
+  #ping() {
+    this.send({ type: "ping", n: (this.#pings += 1) });
+  }
+
+  /**
+   * The page woke up, or has another network: find out whether the connection still lives, rather than wait half a minute
+   * for the browser to notice. What is lost is joined anew at once, with a fresh token and no new sign-in.
+   */
+  #look() {
+    if (this.#stopped) return;
+    if (!this.#pc) {
+      clearTimeout(this.#retry);
+      this.#attempt = 0;
+      void this.#join();
+      return;
+    }
+    const [pc, asked] = [this.#pc, performance.now()];
+    this.#ping();
+    clearTimeout(this.#waiting);
+    this.#waiting = setTimeout(() => {
+      const lives = this.#channel?.readyState === "open" && this.#heard >= asked && this.#heard < Infinity;
+      if (pc !== this.#pc || lives) return;
+      this.#attempt = 0;
+      this.#lost();
+    }, ANSWER);
+  }
 
   /** Ask the browser for sound first, then frames, then resolution. What a browser does not know it leaves out. */
   async #tune() {
-    const { scale, camera, maxFramerate } = plan(this.#level, this.#tracks.camera?.getSettings().height);
+    const { scale, camera, maxFramerate } = plan(this.#level, this.#tracks.camera?.getSettings().height, this.#step);
     await Promise.all([
       tuned(this.#senders.microphone, { priority: "high", networkPriority: "high" }),
       tuned(

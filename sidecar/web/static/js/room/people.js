@@ -101,6 +101,7 @@ export class People {
     /** @type {[string, string][]} */
     const states = [];
     if (person.state === "admitted") states.push(["clock", t("people.on_the_way")]);
+    if (person.state === "away") states.push(["clock", t("people.away")]);
     if (person.hand) states.push(["hand", t("tile.hand_word")]);
     if (person.sharing) states.push(["share", t("people.shares")]);
     if (media?.microphone === false || person.muted) states.push(["mic-off", t("people.mic_off")]);

@@ -6,14 +6,28 @@ const BEHIND = 10_000;
 
 /**
  * Keep the screen from going dark. A browser that cannot is left alone.
+ * @returns {() => void} lets the screen go dark again
  */
 export function stayLit() {
-  const ask = () => {
-    if (document.visibilityState === "visible") void navigator.wakeLock?.request("screen").catch(() => {});
+  const over = new AbortController();
+  /** @type {WakeLockSentinel | null} */
+  let lock = null;
+  const ask = async () => {
+    if (document.visibilityState !== "visible" || (lock && !lock.released)) return;
+    try {
+      lock = (await navigator.wakeLock?.request("screen")) ?? null;
+    } catch {
+      return; // low battery, or the person's own setting
+    }
+    if (over.signal.aborted) void lock?.release();
   };
   // The system takes the lock back whenever the page is hidden.
-  document.addEventListener("visibilitychange", ask);
-  ask();
+  document.addEventListener("visibilitychange", () => void ask(), { signal: over.signal });
+  void ask();
+  return () => {
+    over.abort();
+    void lock?.release();
+  };
 }
 
 /**

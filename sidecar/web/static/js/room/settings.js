@@ -19,7 +19,8 @@ export class Settings {
 
   /**
    * @param {import("./hub.js").Hub} hub
-   * @param {import("./devices.js").Devices} devices
+   * @param {Pick<import("./devices.js").Devices, "on" | "track" | "choose" | "list"> & {used?: (source: "camera" | "microphone") => string | undefined}} devices
+   *   used: where the devices are ours
    * @param {{speaker: (id: string) => void, keys: (on: boolean) => void, hideSelf: (on: boolean) => void}} acts
    */
   constructor(hub, devices, { speaker, keys, hideSelf }) {
@@ -46,8 +47,8 @@ export class Settings {
       return;
     }
     const all = await this.#devices.list();
-    this.#fill("camera", all.filter(({ kind }) => kind === "videoinput"), this.#devices.track("camera")?.getSettings().deviceId);
-    this.#fill("microphone", all.filter(({ kind }) => kind === "audioinput"), this.#devices.track("microphone")?.getSettings().deviceId);
+    this.#fill("camera", all.filter(({ kind }) => kind === "videoinput"), this.#devices.used?.("camera"));
+    this.#fill("microphone", all.filter(({ kind }) => kind === "audioinput"), this.#devices.used?.("microphone"));
     this.#fill("speaker", "setSinkId" in HTMLMediaElement.prototype ? all.filter(({ kind }) => kind === "audiooutput") : [], remembered().speaker);
     this.#listen();
   }

@@ -9,7 +9,7 @@
  * @property {string} capacity "adviser" | "specialist" | "customer" | "representative" | "observer"
  * @property {string} capacity_label
  * @property {string} verified how the name was shown to be true
- * @property {"in_room" | "admitted" | "left"} state
+ * @property {"in_room" | "admitted" | "away" | "left"} state away: the connection broke, and the place is kept
  * @property {boolean} [hand]
  * @property {boolean} [sharing]
  * @property {boolean} [muted] by a moderator
@@ -49,6 +49,9 @@ export const refusal = (room, permissions) =>
 /** Those in the room besides me, in the order they are read. @param {Room} room */
 export const others = (room) => room.people.filter(({ id, state }) => id !== room.me.id && state === "in_room");
 
+/** Those who have a place on the stage besides me: also who lost the connection a moment ago. @param {Room} room */
+export const seated = (room) => room.people.filter(({ id, state }) => id !== room.me.id && (state === "in_room" || state === "away"));
+
 /** Me, as the others see me. @param {Room} room @returns {Person} */
 export function self(room) {
   const { id, name, capacity } = room.me;
@@ -81,6 +84,7 @@ export const proof = (person) => [shownPart(person), person.verified].filter(Boo
  */
 export function label(person, media, mine, t) {
   const parts = [mine ? t("you_named", { name: person.name }) : person.name, person.capacity_label.toLocaleLowerCase(), person.verified];
+  if (person.state === "away" && !mine) parts.push(t("tile.away"));
   if (media.microphone !== null) parts.push(t(media.microphone ? "tile.mic_on" : "tile.mic_off"));
   if (media.camera === false) parts.push(t("tile.camera_off"));
   if (person.hand) parts.push(t("tile.hand"));

@@ -3,7 +3,7 @@
 
 import { byId, icon, make, one, rove, write } from "./dom.js";
 import { arrange, CORNERS, fit, moved, nearest } from "./layout.js";
-import { initials, label, others, self, shownPart } from "./state.js";
+import { initials, label, seated, self, shownPart } from "./state.js";
 import { listed } from "./texts.js";
 
 /** Milliseconds without a new frame after which a still picture is no longer shown as if it lived. */
@@ -69,7 +69,7 @@ export class Stage {
   update({ media, speaker, large, sharer, panel, roles, hideSelf }) {
     const room = this.#hub.room();
     const me = self(room);
-    const there = others(room);
+    const there = seated(room);
     const before = this.#places();
     this.#people([...there, me]);
     const arrangement = arrange({
@@ -154,7 +154,7 @@ export class Stage {
 
   /** Forget a pin on somebody who left. */
   tidy() {
-    if (this.pinned && !others(this.#hub.room()).some(({ id }) => id === this.pinned)) this.pinned = null;
+    if (this.pinned && !seated(this.#hub.room()).some(({ id }) => id === this.pinned)) this.pinned = null;
   }
 
   /** Put the focus on the first tile, or on the stage itself. */
@@ -201,6 +201,7 @@ export class Stage {
       make("div", "blank", make("span", "disc")),
       make("p", "onvideo corner weak", icon("weak"), make("span")),
       make("p", "onvideo corner hand", icon("hand"), make("span")),
+      make("p", "onvideo corner away", icon("clock"), make("span")),
       named, press,
     );
     figure.dataset.participant = id;
@@ -233,7 +234,7 @@ export class Stage {
     figure.classList.toggle("mine", mine);
     figure.classList.toggle("speaks", speaks);
     figure.classList.toggle("muted", media.microphone === false);
-    figure.classList.toggle("dark", media.camera === false);
+    figure.classList.toggle("dark", media.camera === false || person.state === "away");
     figure.setAttribute("aria-label", label(person, media, mine, t));
     write(one(figure, ".disc"), initials(person.name));
     write(one(figure, ".full"), mine ? t(spot === "self" ? "you" : "you_named", { name: person.name }) : person.name);
@@ -242,11 +243,14 @@ export class Stage {
     write(one(figure, ".part"), part);
     write(one(figure, ".how"), part && how ? `, ${how}` : how);
     one(figure, ".proof").hidden = !part && !how;
+    const away = one(figure, ".away");
+    away.hidden = mine || person.state !== "away";
+    write(one(away, "span"), t("tile.away_word"));
     const weak = one(figure, ".weak");
-    weak.hidden = media.network !== "weak" && media.network !== "sound_only";
+    weak.hidden = !away.hidden || media.network !== "weak" && media.network !== "sound_only";
     write(one(weak, "span"), t(media.network === "sound_only" ? "tile.sound_only_word" : "tile.weak_word"));
     const hand = one(figure, ".hand");
-    hand.hidden = !person.hand || !weak.hidden;
+    hand.hidden = !person.hand || !away.hidden;
     write(one(hand, "span"), t("tile.hand_word"));
 
     const press = /** @type {HTMLButtonElement} */ (one(figure, ".press"));

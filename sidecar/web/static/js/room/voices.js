@@ -2,16 +2,26 @@
 // The others' voices: one player per receive slot, kept out of sight.
 
 import { byId, make } from "./dom.js";
+import { has, labelOf } from "./plugs.js";
 
 export class Voices {
   #root = byId("voices");
   #speaker;
   #blocked;
+  #told;
+  /** The loudspeaker that was chosen is there, as far as is known. */
+  #there = true;
 
-  /** @param {string | undefined} speaker deviceId @param {(blocked: boolean) => void} blocked the browser waits for a press before it plays */
-  constructor(speaker, blocked) {
+  /**
+   * @param {string | undefined} speaker deviceId
+   * @param {object} wiring
+   * @param {(blocked: boolean) => void} wiring.blocked the browser waits for a press before it plays
+   * @param {(key: string, params?: Record<string, string>) => void} wiring.told the sentence that says where the sound is now
+   */
+  constructor(speaker, { blocked, told }) {
     this.#speaker = speaker;
     this.#blocked = blocked;
+    this.#told = told;
   }
 
   /** @param {MediaStreamTrack[]} tracks every voice slot of this connection */
@@ -37,7 +47,19 @@ export class Voices {
   /** @param {string} id deviceId of a loudspeaker */
   through(id) {
     this.#speaker = id;
+    this.#there = true;
     this.#send();
+  }
+
+  /** Something was plugged in or out: the chosen loudspeaker may be gone, or back. @param {import("./plugs.js").Device[]} devices */
+  plugged(devices) {
+    if (!this.#speaker || !("setSinkId" in HTMLMediaElement.prototype)) return;
+    const there = has(devices, "audiooutput", this.#speaker);
+    if (there === this.#there) return;
+    this.#there = there;
+    this.#send();
+    if (there) this.#told("device.speaker.back", { name: labelOf(devices, "audiooutput", this.#speaker) });
+    else this.#told("device.speaker.gone");
   }
 
   stop() {
@@ -52,6 +74,7 @@ export class Voices {
   #send() {
     if (!this.#speaker) return;
     // An unplugged loudspeaker is not a reason for silence: the browser's own choice plays on.
-    for (const player of this.#players()) void player.setSinkId?.(this.#speaker).catch(() => {});
+    const sink = this.#there ? this.#speaker : "";
+    for (const player of this.#players()) void player.setSinkId?.(sink).catch(() => {});
   }
 }
