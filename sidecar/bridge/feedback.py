@@ -5,6 +5,7 @@ Numbers are translated on the way: a receiver knows its slot's sequence numbers,
 
 import asyncio
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sidecar.bridge import rtcp, rtp, transport_cc
@@ -23,6 +24,7 @@ _MAX_GAP = 512  # more than this is a break, not a loss: a key frame mends it
 _MAX_RESENT_PER_S = 400  # a client that asks for everything gets no flood
 _REPORTED_AT_ONCE = 400  # numbers in one transport feedback: it fits a datagram whatever they say
 _ASKED_AT_ONCE = 200
+_MAX_TOLD_LOSS = 0.25  # a voice repeats itself no harder beyond this
 _LATE_ARRIVAL_JUMP = 0x2000  # transport numbers further ahead than this are nonsense
 
 
@@ -243,7 +245,21 @@ class Feedback:
         if blocks:
             lost = max(block.fraction_lost for block in blocks) / 256
             self._peer.uplink_loss += (lost - self._peer.uplink_loss) / 2
-            self._peer.send_rtcp(rtcp.receiver_report(self._peer.rtcp_ssrc, blocks))
+            told = [self._with_hearers(block) for block in blocks]
+            self._peer.send_rtcp(rtcp.receiver_report(self._peer.rtcp_ssrc, told))
+
+    def _with_hearers(self, block: rtcp.ReportBlock) -> rtcp.ReportBlock:
+        """Return the report on a voice with the losses of its worst hearer in it.
+
+        A sender makes its packets carry the one before them (Opus' in-band error correction) by the share it is told
+        of as lost. The bridge cannot add that; without its word a good way up would leave a bad way down unmended.
+        """
+        track = self._peer.by_ssrc[block.ssrc]
+        if track.video:
+            return block
+        behind = max((slot.peer.quality.loss for slot in track.slots), default=0.0)
+        arrives = (1 - block.fraction_lost / 256) * (1 - behind)
+        return replace(block, fraction_lost=max(block.fraction_lost, int(256 * min(_MAX_TOLD_LOSS, 1 - arrives))))
 
     def send_limit(self, bits_per_second: int) -> None:
         """Tell the participant's sender what its receivers need at most."""

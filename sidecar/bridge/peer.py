@@ -227,7 +227,7 @@ class Peer:
     def media_message(self) -> dict[str, Any]:
         """Return what others are told about this participant's media."""
         on = {str(kind): track.open and track.flowing for kind, track in self.tracks.items()}
-        flags = {**dict.fromkeys(_NEEDS, False), **on}
+        flags: dict[str, bool] = {str(kind): False for kind in _NEEDS} | on
         return {"type": "media", "participant": self.id, **flags, "network": str(self.quality.level)}
 
     def describe(self) -> dict[str, Any]:

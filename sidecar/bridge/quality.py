@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from sidecar.bridge.bandwidth import (
     MIN_VIDEO_BPS,
-    PROBE_BPS,
     SOUND_ONLY_BPS,
     START_BPS,
     QualityLevel,
     Wish,
     allocate,
 )
+from sidecar.bridge.probe import Probe
 from sidecar.bridge.streams import Track
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ _BETTER_AFTER_S = 4.0
 _SHOW_AGAIN = 1.25  # a picture comes back when there is this much more room than it needs
 _PROBE_FIRST_S = 4.0
 _PROBE_LATEST_S = 32.0
-_PROBE_LENGTH_S = 1.0
-_PROBE_PACKET_BYTES = 255  # RTP padding counts its bytes in one byte
+_QUEUE_LONG_S, _QUEUE_GONE_S = 0.2, 0.05  # what is heard as a delay, and what is not
+_OVERRUN = 1.5
+_OVERRUN_LONGEST_S = 1.5  # by then a sender has heard of its limit
 _WEAK_LOSS = 0.05
 _WEAK_PICTURE_BPS = 250_000
 _UNSEEN_BPS = 300_000  # a camera that nobody watches keeps its encoder warm
 _LIMIT_FALLS = 0.97
+_LOSS_MEMORY = 8  # looks, of four a second: single losses of a quiet voice are not a trend
 _IMPORTANT_WEIGHT = 3.0
 
 
@@ -45,6 +47,7 @@ class QualityKeeper:
         self._refused: frozenset[Track] = frozenset()
         self.sound_only = False
         self.level = QualityLevel.GOOD
+        self.loss = 0.0  # on the way down, over some seconds
         self.up_bps = 0.0
         self.down_bps = 0.0
         self._other_since = now
@@ -55,8 +58,9 @@ class QualityKeeper:
         self._limit_sent_at = 0.0
         self._probe_at = 0.0
         self._probe_wait_s = _PROBE_FIRST_S
-        self._probing_until = 0.0
-        self._probed_bytes = 0.0
+        self._probe = Probe(peer)
+        self._looked = (now, 0)
+        self._overrun_until = 0.0
 
     def may_see(self, track: Track) -> bool:
         """Whether there is room for this picture. A new one is given the benefit of the doubt."""
@@ -70,6 +74,7 @@ class QualityKeeper:
     def tick(self, now: float) -> None:
         """Four times a second."""
         peer = self._peer
+        self.loss += (peer.downlink.loss - self.loss) / _LOSS_MEMORY
         candidates = peer.room.candidates(peer)
         before = (self._refused, self.sound_only)
         self._divide(candidates, now)
@@ -97,6 +102,11 @@ class QualityKeeper:
         if self.sound_only:
             self.shares, self._refused = {}, frozenset(tracks)
             return
+        if self._is_overrun(now):
+            # The limits are on their way to the senders; what still comes would stand before the voice.
+            self.shares = {tracks[k]: bps for k, bps in allocate(budget, voices, wishes).items()}
+            self._refused = frozenset(tracks)
+            return
         fits = allocate(budget, voices, wishes)
         fits_well = allocate(budget / _SHOW_AGAIN, voices, wishes)
         shown = {k for k in fits if k in fits_well or tracks[k] not in self._refused}
@@ -104,46 +114,33 @@ class QualityKeeper:
         self.shares = {tracks[k]: bps for k, bps in fits.items() if k in shown}
         self._refused = frozenset(track for track in tracks if track not in self.shares)
 
+    def _is_overrun(self, now: float) -> bool:
+        """Whether far more is sent than the path takes, and its queue is long: pictures wait until that is gone."""
+        downlink = self._peer.downlink
+        sent = sum(slot.octets for slot in self._peer.slot_by_ssrc.values())
+        elapsed, bits = now - self._looked[0], (sent - self._looked[1]) * 8
+        self._looked = (now, sent)
+        if self._overrun_until:
+            if now >= self._overrun_until or downlink.queue_s < _QUEUE_GONE_S:
+                self._overrun_until = 0.0
+        elif downlink.queue_s > _QUEUE_LONG_S and bits > _OVERRUN * downlink.budget * elapsed:
+            self._overrun_until = now + _OVERRUN_LONGEST_S
+        return bool(self._overrun_until)
+
     def _consider_sound_only(self, budget: float, now: float) -> None:
         if not self.sound_only:
             if budget < SOUND_ONLY_BPS:
                 self.sound_only = True
                 self._probe_at = now + self._probe_wait_s
             return
-        if self._probing_until:
-            self._send_probe(now)
-            if now >= self._probing_until:
-                self._judge_probe(now)
-        elif now >= self._probe_at:
-            self._probing_until = now + _PROBE_LENGTH_S
-            self._probed_bytes = 0.0
-            self._peer.downlink.begin_probe()
-            self._send_probe(now)
+        if self._probe.outcome is not None:
+            self._judge_probe(now, came_through=self._probe.outcome)
+            self._probe.outcome = None
+        elif not self._probe.running and now >= self._probe_at:
+            self._probe.begin(now)
 
-    def _send_probe(self, now: float) -> None:
-        """Fill the way down with padding for a second: does it carry a picture again?"""
-        slot = next((s for s in self._peer.video_slots if s.rtx_ssrc), None)
-        if slot is None:
-            return
-        due = PROBE_BPS / 8 * min(_PROBE_LENGTH_S, now - (self._probing_until - _PROBE_LENGTH_S) + 0.25)
-        rtx = next(c.rtx_payload_type for c in slot.by_name.values() if c.rtx_payload_type)
-        padding = bytes(_PROBE_PACKET_BYTES - 1) + bytes([_PROBE_PACKET_BYTES])
-        while self._probed_bytes < due:
-            self._probed_bytes += _PROBE_PACKET_BYTES + 20
-            slot.rtx_sequence = (slot.rtx_sequence + 1) & 0xFFFF
-            self._peer.bridge.plane.send_rtp(
-                slot,
-                second_byte=rtx,
-                sequence=slot.rtx_sequence,
-                ssrc=slot.rtx_ssrc,
-                timestamp=slot.last_timestamp,
-                payload=padding,
-                padding=0x20,
-            )
-
-    def _judge_probe(self, now: float) -> None:
-        self._probing_until = 0.0
-        if self._peer.downlink.end_probe():
+    def _judge_probe(self, now: float, *, came_through: bool) -> None:
+        if came_through:
             self.sound_only = False
             self._probe_wait_s = _PROBE_FIRST_S
         else:
@@ -157,7 +154,8 @@ class QualityKeeper:
         limit = 0
         for track in peer.tracks.values():
             if track.video and track.open:
-                needs = [s.peer.quality.shares.get(track) for s in track.slots]
+                # Also of those to whom it is paused just now: they want it again at this rate.
+                needs = [other.quality.shares.get(track) for other in peer.room.peers.values() if other is not peer]
                 limit += min((need for need in needs if need is not None), default=_UNSEEN_BPS)
         limit = max(limit, MIN_VIDEO_BPS // 2) + 64_000  # and its voice
         if limit < self._limit * _LIMIT_FALLS or now - self._limit_sent_at >= _REPORT_S:
@@ -197,6 +195,7 @@ class QualityKeeper:
             if now - self._other_since >= (_WORSE_AFTER_S if worse else _BETTER_AFTER_S):
                 self.level = found
                 self._told_at = 0.0
+                peer.room.tell_others(peer, peer.media_message())
         if now - self._told_at >= _TELL_S:
             self._told_at = now
             peer.channel.send(

@@ -11,8 +11,9 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Page, async_playwright
 
+from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.server import Bridge
-from sidecar.bridge.testing import BadNetwork, eventually, grant, recorded_events, running_bridge
+from sidecar.bridge.testing import Client, FullHdTrack, eventually, grant, recorded_events, running_bridge
 
 pytestmark = pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
 
@@ -45,6 +46,7 @@ ENTER = """async ([id, width, height]) => {
   pc.ontrack = ({track}) => {
     const player = document.createElement(track.kind);
     player.srcObject = new MediaStream([track]);
+    player.style.width = '160px';  // what is counted is decoded, however small it is drawn
     document.body.append(player);
     player.play();
   };
@@ -55,7 +57,8 @@ LOOK = """async () => {
   const seen = {frames: 0, width: 0, fps: 0, energy: 0, packets: 0, rtx: 0, freezes: 0, lost: 0, sent: {}};
   (await window.pc.getStats()).forEach(s => {
     if (s.type === 'inbound-rtp' && s.kind === 'video' && s.framesDecoded) {
-      seen.frames += s.framesDecoded; seen.width = s.frameWidth; seen.fps = s.framesPerSecond;
+      seen.frames += s.framesDecoded; seen.fps = s.framesPerSecond;
+      seen.width = s.frameWidth; seen.height = s.frameHeight;
       seen.freezes += s.freezeCount; seen.rtx += s.retransmittedPacketsReceived || 0; seen.lost += s.packetsLost;
     }
     if (s.type === 'inbound-rtp' && s.kind === 'audio' && s.packetsReceived) {
@@ -98,9 +101,9 @@ class Browser:
 
 
 @asynccontextmanager
-async def two_browsers(
-    bridge: Bridge, networks: dict[str, BadNetwork], *, width: int = 640, height: int = 360
-) -> AsyncIterator[tuple[Browser, Browser]]:
+async def browsers(
+    bridge: Bridge, names: tuple[str, ...], networks: dict[str, BadNetwork], *, width: int, height: int
+) -> AsyncIterator[list[Browser]]:
     async def empty(_: web.Request) -> web.Response:
         return web.Response(text="<!doctype html><title>room</title>", content_type="text/html")
 
@@ -112,7 +115,7 @@ async def two_browsers(
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         pages = []
-        for name in ("maja", "elin"):
+        for name in names:
 
             async def enter(who: str, sdp: str) -> str:
                 _, answer = bridge.join("kitchen", grant(f"p_{who}"), sdp)
@@ -124,10 +127,24 @@ async def two_browsers(
             await page.evaluate(ENTER, [name, width, height])
             pages.append(Browser(page))
         try:
-            yield pages[0], pages[1]
+            yield pages
         finally:
             await chromium.close()
             await runner.cleanup()
+
+
+@asynccontextmanager
+async def two_browsers(
+    bridge: Bridge, networks: dict[str, BadNetwork], *, width: int = 640, height: int = 360
+) -> AsyncIterator[tuple[Browser, Browser]]:
+    async with browsers(bridge, ("maja", "elin"), networks, width=width, height=height) as (maja, elin):
+        yield maja, elin
+
+
+@asynccontextmanager
+async def one_browser(bridge: Bridge, name: str, *, width: int, height: int) -> AsyncIterator[Browser]:
+    async with browsers(bridge, (name,), {}, width=width, height=height) as (browser,):
+        yield browser
 
 
 def run(story: Any) -> None:
@@ -173,13 +190,29 @@ def test_a_full_hd_camera_gets_the_rate_it_needs_at_once() -> None:
     run(story())
 
 
+@pytest.mark.requirement("R144")
+def test_a_full_hd_picture_arrives_whole_where_the_network_carries_it() -> None:
+    """The sender has its picture encoded beforehand: only the bridge and the other browser are measured."""
+
+    async def story() -> None:
+        async with running_bridge() as bridge, Client(camera=FullHdTrack(), video_slots=1) as studio:
+            await studio.join(bridge, "kitchen", grant("p_studio"))
+            async with one_browser(bridge, "maja", width=320, height=180) as maja:
+                seen = await maja.until("sees full HD", frames=45, width=1920)
+                assert seen["height"] == 1080
+                viewer = bridge.get_peer("kitchen", "p_maja")
+                assert viewer.quality.level == "good", (viewer.downlink.loss, viewer.downlink.queue_s)
+
+    run(story())
+
+
 @pytest.mark.requirement("R145")
 def test_three_in_a_hundred_lost_packets_leave_a_moving_picture() -> None:
     async def story() -> None:
         async with running_bridge() as bridge:
             networks = {
-                "maja": BadNetwork(bridge, loss=0.03),
-                "elin": BadNetwork(bridge, loss=0.03, seed=8),
+                name: BadNetwork(bridge.candidates[0], up=Way(loss=0.03, seed=n), down=Way(loss=0.03, seed=n + 2))
+                for n, name in enumerate(("maja", "elin"))
             }
             async with two_browsers(bridge, networks) as (_, elin):
                 before = await elin.until("sees", frames=30)
@@ -198,18 +231,18 @@ def test_three_in_a_hundred_lost_packets_leave_a_moving_picture() -> None:
 def test_the_picture_gives_way_to_the_voice_and_comes_back() -> None:
     async def story() -> None:
         async with running_bridge() as bridge:
-            network = BadNetwork(bridge)
+            network = BadNetwork(bridge.candidates[0])
             async with two_browsers(bridge, {"elin": network}) as (_, elin):
                 await elin.until("sees", frames=60)
 
-                network.bits_per_second = 75_000
+                network.down.bits_per_second = 75_000
                 await eventually(lambda: _is(elin, "sound_only"), within_s=30)
                 heard = (await elin.look())["packets"]
                 await asyncio.sleep(3)  # three seconds of voice are what is measured
                 assert (await elin.look())["packets"] - heard > 120
                 assert bridge.get_peer("kitchen", "p_elin").quality.sound_only
 
-                network.bits_per_second = 0
+                network.down.bits_per_second = 0
                 seen = (await elin.look())["frames"]
                 await elin.until("sees again", frames=seen + 30)
                 await eventually(lambda: _is(elin, "good"), within_s=40)

@@ -16,11 +16,11 @@ import av
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.recording import RoomRecording
 from sidecar.bridge.server import Bridge
 from sidecar.bridge.signalling import create_application
 from sidecar.bridge.testing import (
-    BadNetwork,
     Client,
     OpenGate,
     eventually,
@@ -133,13 +133,13 @@ def test_who_leaves_without_an_answer_lets_the_recording_go_on(tmp_path: Path) -
 def test_lost_packets_are_asked_for_again_and_the_picture_never_shows_ghosts(tmp_path: Path) -> None:
     async def story() -> None:
         async with running_bridge(recordings=tmp_path) as bridge, Client() as elin, Client() as maja:
-            network = BadNetwork(bridge, loss=0.08)
+            network = BadNetwork(bridge.candidates[0], up=Way(loss=0.08), down=Way(loss=0.08, seed=8))
             await elin.join(bridge, "room", grant("p_elin"), through=network)
             await maja.join(bridge, "room", grant("p_maja"))
             recording = start(bridge, "p_elin", "p_maja")
             await eventually(lambda: position(recording) > 4000)
             recording.stop("stopped")
-            assert network.lost > 10
+            assert network.up.lost > 10
             network.close()
 
     run(story())

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.testing import (
     ALL_MEDIA,
-    BadNetwork,
     Client,
     NoiseTrack,
     eventually,
@@ -80,6 +80,7 @@ def test_a_permission_taken_away_stops_the_picture_at_once() -> None:
                 "microphone": True,
                 "camera": False,
                 "share": False,
+                "network": "good",
             }
 
     run(story())
@@ -233,16 +234,19 @@ def test_lost_packets_are_sent_again_and_the_picture_stays() -> None:
     async def story() -> None:
         # One slot: with more, aiortc does not know which of them a retransmission belongs to.
         async with running_bridge() as bridge, Client() as maja, Client(video_slots=1) as elin:
-            up, down = BadNetwork(bridge, loss=0.05), BadNetwork(bridge, loss=0.05, seed=8)
+            up, down = (
+                BadNetwork(bridge.candidates[0], up=Way(loss=0.05, seed=n), down=Way(loss=0.05, seed=n + 2))
+                for n in (7, 8)
+            )
             await maja.join(bridge, "kitchen", grant("p_maja"), through=up)
             await elin.join(bridge, "kitchen", grant("p_elin"), through=down)
             await eventually(lambda: elin.frames("video") > 5)
             camera = bridge.get_peer("kitchen", "p_maja").tracks["camera"]
             asked = camera.last_key_request
-            frames, packets, lost = elin.frames("video"), camera.received, down.lost
+            frames, packets, lost = elin.frames("video"), camera.received, down.down.lost
 
             await eventually(lambda: elin.frames("video") > frames + 150, within_s=20)
-            assert down.lost > lost + 5
+            assert down.down.lost > lost + 5
             assert camera.received - packets > 150
             assert camera.newest - camera.base + 1 - camera.received <= 2, "the bridge asked again for each"
             slot = bridge.get_peer("kitchen", "p_elin").video_slots[0]
@@ -256,8 +260,9 @@ def test_lost_packets_are_sent_again_and_the_picture_stays() -> None:
 
 def test_a_client_that_changes_network_is_followed() -> None:
     async def story() -> None:
-        async with running_bridge() as bridge, Client() as maja, Client() as elin:
-            network = BadNetwork(bridge)
+        # One slot, as above: aiortc would wait for its whole buffer before it gave a lost packet up.
+        async with running_bridge() as bridge, Client(video_slots=1) as maja, Client(video_slots=1) as elin:
+            network = BadNetwork(bridge.candidates[0])
             await maja.join(bridge, "kitchen", grant("p_maja"), through=network)
             await elin.join(bridge, "kitchen", grant("p_elin"))
             await eventually(lambda: maja.frames("video") > 5 and elin.frames("video") > 5)
@@ -280,7 +285,7 @@ def test_a_client_that_vanishes_is_removed() -> None:
     async def story() -> None:
         async with running_bridge(consent_s=6.0) as bridge, Client(camera=False) as maja:
             events = recorded_events(bridge)
-            network = BadNetwork(bridge)
+            network = BadNetwork(bridge.candidates[0])
             await maja.join(bridge, "kitchen", grant("p_maja"), through=network)
             network.close()
 
@@ -375,17 +380,19 @@ def test_a_very_narrow_way_keeps_the_sound_and_gives_up_the_picture() -> None:
     async def story() -> None:
         camera = NoiseTrack()
         async with running_bridge() as bridge, Client(camera=camera) as maja, Client(camera=False) as elin:
-            network = BadNetwork(bridge)
+            network = BadNetwork(bridge.candidates[0])
             await maja.join(bridge, "kitchen", grant("p_maja"))
             await elin.join(bridge, "kitchen", grant("p_elin"), through=network)
             await eventually(lambda: elin.frames("video") > 30)
 
-            network.bits_per_second = 90_000
+            network.down.bits_per_second = 90_000
             await eventually(lambda: elin.last("quality").get("level") == "sound_only", within_s=30)
             await eventually(lambda: not elin.last("slots")["video"])
             heard = elin.frames("audio")
             await eventually(lambda: elin.frames("audio") > heard + 100, within_s=4)
             assert maja.last("quality").get("level") != "sound_only"
+            told = maja.last("media")
+            assert (told["participant"], told["network"]) == ("p_elin", "sound_only")
             network.close()
 
     run(story())

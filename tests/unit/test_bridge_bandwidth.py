@@ -1,15 +1,19 @@
 """The rate a receiver can take, found over a simulated narrow link; and how it is divided."""
 
+from itertools import pairwise
+
 import pytest
 
 from sidecar.bridge import rtcp
 from sidecar.bridge.bandwidth import (
     MIN_VIDEO_BPS,
+    PROBE_BPS,
     START_BPS,
     Downlink,
     Wish,
     allocate,
 )
+from sidecar.bridge.probe import due_bytes
 from sidecar.bridge.transport_cc import SentLog
 
 PACKET_BYTES = 1000
@@ -87,6 +91,29 @@ def test_a_narrow_path_is_found_and_kept_to(rate: int) -> None:
     sender.run(20)
     assert 0.5 * rate < sender.downlink.budget < 1.1 * rate
     assert sender.downlink.loss < 0.05
+
+
+@pytest.mark.requirement("R146")
+def test_a_path_that_narrows_is_followed_within_two_seconds() -> None:
+    link = Link(20_000_000)
+    sender = Sender(link, 1_500_000)
+    sender.run(5)
+    link.rate = 150_000
+    sender.run(2)
+    assert sender.downlink.budget < 250_000
+    sender.run(10)
+    assert 75_000 < sender.downlink.budget < 165_000
+
+
+def test_a_moment_without_packets_is_not_taken_for_a_narrow_path() -> None:
+    link = Link(20_000_000)
+    sender = Sender(link, 1_500_000)
+    sender.run(5)
+    link.delay_s = 0.33
+    sender.run(0.25)
+    link.delay_s = 0.03
+    sender.run(1)
+    assert sender.downlink.budget > 300_000
 
 
 def test_losses_without_a_queue_are_congestion_too() -> None:
@@ -198,3 +225,13 @@ def test_a_probe_that_met_congestion_has_failed() -> None:
     downlink.begin_probe()
     assert downlink.end_probe()
     assert downlink.budget == 220_000
+
+
+@pytest.mark.requirement("R146")
+def test_a_try_for_a_picture_grows_slowly_and_never_bursts() -> None:
+    """A try begins where a path that just carries a voice has room left, and ends at what a picture needs."""
+    rates = [(due_bytes(t / 50 + 0.02) - due_bytes(t / 50)) * 8 / 0.02 for t in range(125)]
+    assert 50_000 < rates[0] < 60_000
+    assert rates[-1] == pytest.approx(PROBE_BPS)
+    assert all(-1 < later - before < 5_000 for before, later in pairwise(rates))
+    assert due_bytes(10) == pytest.approx(due_bytes(2.5))
