@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.codec.context import Flags
 from numpy.typing import NDArray
 
 from sidecar.domain.canary import DARK_PAGE, columns_of
@@ -48,6 +49,7 @@ class Watched:
         if codec != self._codec:
             self._decoder, self._codec = av.CodecContext.create(_NAMES[codec], "r"), codec
             self._decoder.thread_count = 1
+            self._decoder.flags |= Flags.low_delay  # each frame answers with its own picture
         self.readable = False
         frame = byte_stream(data) if codec == CODECS["H264"] else data
         if not frame:

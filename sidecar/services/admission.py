@@ -20,7 +20,7 @@ from sidecar.domain.meetings import (
     ParticipantState,
     rejoin_needs_check,
 )
-from sidecar.domain.permissions import Capacity, Permission
+from sidecar.domain.permissions import SHARING, Capacity, Permission
 from sidecar.domain.placement import SHARD_DOWN, new_room, shard_id_of
 from sidecar.domain.policy import (
     Decision,
@@ -41,6 +41,7 @@ from sidecar.services.acts import Act, Acts
 from sidecar.services.arrival import situation
 from sidecar.services.placement import Placement
 from sidecar.services.ports import Extensions, JoinQuestion, MeetingStore, MeetingTx, PeopleStore
+from sidecar.services.share_firewall import ShareFirewall
 
 LATEST_LEAVE = timedelta(minutes=30)  # a session lasts at most this long past the booked end
 LOBBY_CHOICES = frozenset({"wait", "call_me", "rebook"})
@@ -100,6 +101,7 @@ class Admission:
         join_key: Callable[[], SigningKey],
         tokens: TokenSettings,
         placement: Placement,
+        firewall: ShareFirewall,
         clock: Callable[[], datetime],
     ) -> None:
         self._acts = acts
@@ -110,6 +112,7 @@ class Admission:
         self._join_key = join_key
         self._tokens = tokens
         self._placement = placement
+        self._firewall = firewall
         self._clock = clock
 
     def open_meeting(
@@ -232,6 +235,7 @@ class Admission:
             self._acts.refuse(act, _NO_END_TO_END)  # what nobody there can see kept is not promised
         who = self._people.get(place.person or place.staff)  # type: ignore[arg-type]  # one of the two is set
         moderator = place.capacity is Capacity.ADVISER
+        permissions = self._granted(meeting, place)
         claims = JoinClaims(
             issuer=self._tokens.issuer,
             audience=shard.audience,
@@ -242,21 +246,21 @@ class Admission:
             name=who.shown_name,
             affiliation="owner" if moderator else "member",
             moderator=moderator,
-            features=terms.features,
+            features=terms.features if permissions == terms.permissions else jitsi_features(permissions),
             meeting=meeting.id,
             band=terms.band,
             type_ref=meeting.type_ref,
             capacity=place.capacity,
             loa=LoA(place.identified.loa) if place.identified else LoA.SUBSTANTIAL,
             method=place.identified.method if place.identified else "staff",
-            permissions=terms.permissions,
+            permissions=permissions,
             region=shard.region,  # where the media stay; the data's region is the meeting's
             encryption=terms.encryption,
             session_until=place.session_until,
         )
         data = {"jti": claims.jti, "band": claims.band, "permissions": sorted(claims.permissions)}
         token = mint_join_token(claims, signing_key=self._join_key(), now=now, ttl=self._tokens.ttl)
-        self._acts.record(replace(act, data=data))
+        self._acts.record(Act(act.kind, act.actor, now, meeting.id, place.id, data))
         return token
 
     def joined(self, place: Participant, join: VerifiedJoin) -> Participant:
@@ -299,7 +303,13 @@ class Admission:
         meeting = self._meetings.get(place.meeting)
         if not self.is_inside(meeting, place) or place.session_until is None:
             return None
-        return _terms(self._policy, situation(self._policy, meeting, place)).permissions, place.session_until
+        return self._granted(meeting, place), place.session_until
+
+    def _granted(self, meeting: Meeting, place: Participant) -> frozenset[str]:
+        """Return what the door grants: on Jitsi no share that would have to be looked at, since nobody there can."""
+        granted = _terms(self._policy, situation(self._policy, meeting, place)).permissions
+        unseen = self._placement.shard_of(meeting.room).kind == "jitsi" and self._firewall.watches(meeting)
+        return granted - SHARING if unseen else granted
 
     def is_inside(self, meeting: Meeting, place: Participant) -> bool:
         """Say whether this person has a part in the room now: admitted, in time, and not away for too long."""

@@ -294,7 +294,7 @@ provider = "staff_oidc"
 [plugins]
 enabled = [
   "otp_link", "bankid", "staff_oidc", "notify_smtp", "notify_sms", "notify_inbox",
-  "document_room", "pades_signing", "forms", "calculation",
+  "document_room", "pades_signing", "forms", "calculation", "share_firewall",
 ]
 approvals = "{ROOT}/plugins/approvals.toml"
 
@@ -328,8 +328,9 @@ crls = ["http://127.0.0.1:{p.tsa}/crl/seal.crl", "http://127.0.0.1:{p.tsa}/crl/t
 """
         documents = f'[plugins.document_room]\nscanner = "tcp:127.0.0.1:{p.scanner}"\n'
         forms = '[plugins.forms]\npublished = ["gala_order"]\n'
+        firewall = "[plugins.share_firewall.systems]\ncustomer-records = 1\ncore-banking = 2\n"
         left = ((self.folder / name / "settings.toml").read_text() for name in ("identity", "post", "systems"))
-        return "\n".join([bankid, signing, documents, forms, *left])
+        return "\n".join([bankid, signing, documents, forms, firewall, *left])
 
 
 _WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

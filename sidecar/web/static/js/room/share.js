@@ -97,8 +97,11 @@ export class Share {
     }
   }
 
-  /** @param {string} [sentence] why, when it was not the person's own wish */
-  async stop(sentence = "") {
+  /**
+   * @param {string} [sentence] why, when it was not the person's own wish
+   * @param {{cut?: boolean}} [how] cut: by the bridge, which tells the server itself
+   */
+  async stop(sentence = "", { cut = false } = {}) {
     const track = this.#track;
     if (!track) return;
     clearInterval(this.#look);
@@ -107,7 +110,7 @@ export class Share {
     if (sentence) this.#hub.answer(sentence, { urgent: true });
     await this.#wiring.send(null);
     this.#wiring.changed();
-    await this.#hub.act("share", { action: "stop", surface: "window" });
+    if (!cut) await this.#hub.act("share", { action: "stop", surface: "window" });
   }
 
   /** @param {MediaStreamTrack} track @param {boolean} screens */
