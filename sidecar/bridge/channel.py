@@ -84,10 +84,6 @@ class DataChannel:
         channel.send(json.dumps(message, separators=(",", ":")))
         return True
 
-    async def flushed(self) -> None:
-        """Let what was just sent reach the wire."""
-        await asyncio.sleep(0)
-
     def stop(self) -> None:
         """End it at once, without a farewell: DTLS says that."""
         if self._task is not None:

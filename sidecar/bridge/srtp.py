@@ -12,7 +12,6 @@ from pylibsrtp._binding import ffi as ffi
 from pylibsrtp._binding import lib
 
 OK = lib.srtp_err_status_ok
-PROTECT_TRAILER_BYTES = 16 + 4  # the longest tag of our profiles, and the SRTCP index
 REPLAY_WINDOW = 1024  # packets: late retransmissions of a second of video still count
 
 

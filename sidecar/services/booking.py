@@ -18,6 +18,7 @@ from sidecar.services.acts import Act, Acts
 from sidecar.services.links import Links
 from sidecar.services.placement import Placement
 from sidecar.services.ports import Errand, MeetingStore, MeetingTx, PeopleStore, Person
+from sidecar.services.sending import ADDRESS
 
 UNDO_TTL = timedelta(seconds=10)  # invitations wait this long, so that a slip can be taken back unseen
 _PURPOSE_SIGNS = 200
@@ -322,13 +323,13 @@ class Booking:
     ) -> Participant:
         """Give a person a place. Link and code must not share an address (R060, R212)."""
         link_channel = next(
-            (name for name in self._link_channels if getattr(person, _ADDRESS[name], "")),
+            (name for name in self._link_channels if getattr(person, ADDRESS[name], "")),
             "",
         )
         if not link_channel:
             raise InvalidInputError("There is no address the invitation can be sent to.", field="email")
         code_channel = "sms" if person.phone else ""
-        link_address = getattr(person, _ADDRESS[link_channel])
+        link_address = getattr(person, ADDRESS[link_channel])
         if code_channel:
             verdict = may_carry(link_address, person.phone, link_channel=link_channel, code_channel=code_channel)
             self._acts.require(act, verdict)
@@ -405,9 +406,6 @@ class Booking:
             raise InvalidInputError("The time lies in the past or too far away.", field="starts_at")
         if not timedelta(minutes=5) <= request.duration <= _LONGEST:
             raise InvalidInputError("A meeting lasts from five minutes to eight hours.", field="duration")
-
-
-_ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}
 
 
 def room_for(meeting_type: MeetingType, invited: Sequence[Capacity], *, customers: int) -> Decision:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -32,12 +32,10 @@ from sidecar.services.ports import (
     PeopleStore,
     Person,
 )
+from sidecar.services.sending import ADDRESS, after_failure
 
-_TRIES = 8
-_FIRST_PAUSE = timedelta(seconds=5)  # doubled after each failure: the last try comes about 11 minutes later
 _STALE = frozenset({"invitation", "reminder", "guest_invitation", "moved", "notice"})
 _WITH_CALENDAR = frozenset({"invitation", "guest_invitation", "moved", "cancelled"})
-_ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}
 _HANDED_OVER = "handed_over"  # in an errand's body: it went out, only its record is missing
 
 
@@ -154,7 +152,7 @@ class Messages:
             OutboundMessage(
                 message_id=f"{place.id}.code.{self._clock().timestamp():.0f}",
                 channel=channel,
-                address=getattr(person, _ADDRESS[channel]),
+                address=getattr(person, ADDRESS[channel]),
                 sender_name=self._brand(meeting.brand).name,
                 subject=subject,
                 text=text,
@@ -237,11 +235,11 @@ class Messages:
     def _check_way(self, place: Participant, channel: str, act: Act) -> None:
         """A link that takes another way still may not meet its code (R060, R212)."""
         person = self._people.get(place.person) if place.person else None
-        address = getattr(person, _ADDRESS.get(channel, ""), "") if person else ""
+        address = getattr(person, ADDRESS.get(channel, ""), "") if person else ""
         if not person or not address:
             raise InvalidInputError("The person has no address on this channel.", field="channel")
         if place.code_channel:
-            code_address = getattr(person, _ADDRESS[place.code_channel])
+            code_address = getattr(person, ADDRESS[place.code_channel])
             verdict = may_carry(address, code_address, link_channel=channel, code_channel=place.code_channel)
             self._acts.require(act, verdict)
 
@@ -250,7 +248,7 @@ class Messages:
             raise NotFoundError("There is nobody to write to.")
         person = self._people.get(place.person)
         template, channel = errand.body["template"], errand.body["channel"]
-        address = getattr(person, _ADDRESS[channel])
+        address = getattr(person, ADDRESS[channel])
         if not address:
             raise DeliveryFailedError("The person has no address on this channel.", retry=False)
         values = self._values(meeting, place, person)
@@ -301,19 +299,11 @@ class Messages:
         }
 
     def _failed(self, errand: Errand, place: Participant, error: TillitError) -> None:
-        attempts = errand.attempts + 1
-        retry = bool(error.params.get("retry", False)) and attempts < _TRIES
-        tried = replace(
-            errand,
-            attempts=attempts,
-            due_at=self._clock() + _FIRST_PAUSE * 2 ** (attempts - 1),
-            state="waiting" if retry else "failed",
-            last_problem=error.slug,
-        )
-        if retry:
+        tried = after_failure(errand, error, now=self._clock())
+        if tried.state == "waiting":
             self._finish(tried)
             return
-        data = {"template": errand.body["template"], "channel": errand.body["channel"], "attempts": attempts}
+        data = {"template": errand.body["template"], "channel": errand.body["channel"], "attempts": tried.attempts}
         act = Act("invitation.failed", "system", self._clock(), place.meeting, place.id, data)
         self._acts.perform(act, effect=lambda tx: tx.save_errand(tried))
 

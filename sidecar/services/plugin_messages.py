@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from sidecar.domain.errors import ConfigurationError, InvalidInputError, NotFoundError, TillitError
@@ -20,11 +20,9 @@ from sidecar.services.ports import (
     PeopleStore,
     Person,
 )
+from sidecar.services.sending import ADDRESS, after_failure
 
-_ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}
 _TAKES_FILES = frozenset({"email", "inbox"})
-_TRIES = 8
-_FIRST_PAUSE = timedelta(seconds=5)  # doubled after each failure, as for the product's own messages
 
 
 class Sentences(Protocol):
@@ -67,8 +65,8 @@ class PluginMessages:
     def channels(self, person: Person) -> tuple[str, ...]:
         """Return how a person can be reached, best first."""
         offered = self._extensions.channels()
-        known = [*self._order, *(each for each in _ADDRESS if each not in self._order)]
-        return tuple(each for each in known if each in offered and getattr(person, _ADDRESS[each]))
+        known = [*self._order, *(each for each in ADDRESS if each not in self._order)]
+        return tuple(each for each in known if each in offered and getattr(person, ADDRESS[each]))
 
     def errand(
         self,
@@ -144,7 +142,7 @@ class PluginMessages:
         hidden = open_body(self._sealer(body["plugin"]), errand)
         person = self._people.get(PersonId(body["person"]))
         brand = self._brand(body["brand"])
-        address = getattr(person, _ADDRESS[body["channel"]])
+        address = getattr(person, ADDRESS[body["channel"]])
         if not address:
             raise DeliveryFailedError("The person has no address on this channel.", retry=False)
         values = {"bank": brand.name, "phone": brand.phone, "name": person.shown_name} | hidden["params"]
@@ -177,19 +175,13 @@ class PluginMessages:
         return ways[0]
 
     def _failed(self, errand: Errand, place: ParticipantId | None, data: Mapping[str, str], error: TillitError) -> None:
-        attempts = errand.attempts + 1
-        retry = bool(error.params.get("retry", False)) and attempts < _TRIES
-        tried = replace(
-            errand,
-            attempts=attempts,
-            due_at=self._clock() + _FIRST_PAUSE * 2 ** (attempts - 1),
-            state="waiting" if retry else "failed",
-            last_problem=error.slug,
-        )
-        if retry:
+        tried = after_failure(errand, error, now=self._clock())
+        if tried.state == "waiting":
             self._meetings.write(lambda tx: tx.save_errand(tried))
             return
-        act = Act("message.failed", "system", self._clock(), errand.meeting, place, {**data, "attempts": attempts})
+        act = Act(
+            "message.failed", "system", self._clock(), errand.meeting, place, {**data, "attempts": tried.attempts}
+        )
         self._acts.perform(act, effect=lambda tx: tx.save_errand(tried))
 
 

@@ -21,7 +21,6 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _TOPICS = ("sign_in", "staff", "signing", "recording", "encryption", "log", "retention", "integrations")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _LONGEST_RETENTION_DAYS = 36525  # a hundred years: nobody keeps longer
-_Reasons = dict[str, dict[str, str]]
 
 
 def read_type(root: Table, source: str, *, permissions: Collection[str], packages: Collection[str]) -> MeetingType:

@@ -1,0 +1,24 @@
+"""What all messages to people share: which address a channel needs, and when a failed one is tried again."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sidecar.domain.errors import TillitError
+from sidecar.services.ports import Errand
+
+ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}  # by channel: a field of Person
+_TRIES = 8
+_FIRST_PAUSE = timedelta(seconds=5)  # doubled after each failure: the last try comes about 11 minutes later
+
+
+def after_failure(errand: Errand, error: TillitError, *, now: datetime) -> Errand:
+    """Return a message's errand after a try that failed: "waiting" for the next one, or "failed", given up."""
+    attempts = errand.attempts + 1
+    retry = bool(error.params.get("retry", False)) and attempts < _TRIES
+    return replace(
+        errand,
+        attempts=attempts,
+        due_at=now + _FIRST_PAUSE * 2 ** (attempts - 1),
+        state="waiting" if retry else "failed",
+        last_problem=error.slug,
+    )
