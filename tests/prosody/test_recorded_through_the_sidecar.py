@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from sidecar.domain.jws import local_signing_key, new_private_key
 from sidecar.domain.meetings import Meeting, ParticipantState
 from sidecar.domain.permissions import Capacity
-from sidecar.domain.recordings import Recording, RecordingState
+from sidecar.domain.recordings import TAKING, Recording, RecordingState
 from sidecar.testing import AGNES, FRIDA, Browser
 from tests.prosody.fake_bridge import Stream
 from tests.prosody.real_sidecar import Bank
@@ -140,6 +140,15 @@ class RecordedBank:
     async def says_yes(self) -> Any:
         return await asyncio.to_thread(lambda: self.people["agnes"].post("room/recording/answer", {"yes": True}))
 
+    async def is_running(self) -> None:
+        """Wait until it runs. Where the recorder was too slow for the answer that begins it, the worker tries again."""
+
+        def runs() -> bool:
+            self.product.services.recordings.look_after()
+            return self.recording.state in TAKING
+
+        await until(runs, self.log()[-2000:])
+
     @property
     def recording(self) -> Recording:
         found: Recording = self.product.services.meetings.recordings(meeting=self.booked.id)[0]
@@ -168,8 +177,8 @@ def test_a_meeting_on_jitsi_is_recorded_from_the_question_to_the_file(bank: Reco
                 await bank.enters(who)
                 await focus.add(Stream(who, "audio"), Stream(who, "video"), late=False)
             assert (await bank.asks()).get_json()["state"] == "asking"
-            said = await bank.says_yes()
-            assert said.get_json()["state"] == "running", said.text + bank.log()
+            await bank.says_yes()
+            await bank.is_running()
             await until(lambda: bank.position() > 1200, f"nothing is recorded: {bank.log()[-2000:]}")
             stopped = await asyncio.to_thread(lambda: bank.people["frida"].post("room/recording/stop"))
             assert stopped.get_json()["state"] == "stopped"
@@ -189,7 +198,7 @@ def test_a_meeting_on_jitsi_is_recorded_from_the_question_to_the_file(bank: Reco
     assert {track.participant for track in outline.tracks} == people
     assert {track.kind for track in outline.tracks} == {"microphone", "camera"}
     kinds = bank.product.kinds(bank.booked)
-    assert [kind for kind in kinds if kind in ("recording.started", "recording.stopped", "recording.paused")] == [
+    assert [kind for kind in kinds if kind in ("recording.started", "recording.stopped", "recording.paused")][-2:] == [
         "recording.started",
         "recording.stopped",
     ]
@@ -212,6 +221,7 @@ def test_a_recorder_that_is_killed_leaves_what_it_wrote_and_the_meeting_is_told(
                 await focus.add(Stream(who, "audio"), late=False)
             await bank.asks()
             await bank.says_yes()
+            await bank.is_running()
             await until(lambda: bank.position() > 2500, f"nothing is recorded: {bank.log()[-2000:]}")
             assert bank.process is not None
             assert bank.product.services.conference.health()["shard-se-recorder"] == "ok"

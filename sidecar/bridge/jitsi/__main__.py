@@ -69,6 +69,8 @@ def from_settings(settings: Settings) -> RecorderConfig:
         raise ConfigurationError(f"recorder.password_file: {told.password_file} cannot be read.") from error
     if not password:
         raise ConfigurationError(f"recorder.password_file: {told.password_file} is empty.")
+    if told.events_key is None:
+        raise ConfigurationError("recorder.events_key names the key of its reports: nobody would hear of an end.")
     reports = urlsplit(settings.bridge.events_url)
     host, _, port = told.listen.rpartition(":")
     return RecorderConfig(
