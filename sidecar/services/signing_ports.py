@@ -175,6 +175,12 @@ class DocumentsService(Protocol):
         Raises InvalidInputError where the file cannot be taken in.
         """
 
+    def extend(self, document: str, data: bytes, *, by: str) -> None:
+        """Keep a signed document's file with what was added behind it, such as a further time-stamp. Twice is once.
+
+        Raises NotFoundError, InvalidInputError where it does not begin with the file that is kept.
+        """
+
     def get(self, document: str) -> DocumentView:
         """Raises NotFoundError."""
 

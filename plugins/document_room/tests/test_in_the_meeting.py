@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 
 from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
-from sidecar.plugin_api import SignQuestion
+from sidecar.plugin_api import InvalidInputError, SignQuestion
 from sidecar.testing import Product
 from sidecar.testing.people import COLM, FRIDA, MAJA, SAMIR, guest
 from sidecar.testing.product import ORIGIN, Browser
@@ -429,6 +429,14 @@ def test_a_sealed_document_is_kept_to_the_byte_and_can_be_neither_changed_nor_wi
     picture(story.page(story.customer, id))
     assert story.adviser.post(f"x/document_room/documents/{id}/withdraw", {"reason": "mistake"}).status_code == 409
     assert story.adviser.post(f"x/document_room/documents/{id}/clauses", {"title": "x", "page": 1}).status_code == 409
+    documents.extend(id, sealed, by="system")  # an errand that comes twice
+    for wrong in (written(["Ett annat"]), sealed[:-1], b""):
+        with pytest.raises(InvalidInputError):
+            documents.extend(id, wrong, by="system")
+    draft = documents.add(place.meeting, "Utkast", written(["Utkast"]), by=place.person, origin="form")
+    with pytest.raises(InvalidInputError):
+        documents.extend(draft, documents.content(draft), by="system")
+    assert (documents.get(id).version, documents.content(id)) == (1, sealed)
 
 
 def test_a_document_for_one_reader_is_not_there_for_the_others(story: Story, written: Pages) -> None:

@@ -139,7 +139,8 @@ class Intake:
         version = taken.version(current.latest.number + 1, by=sender.person, at=now)
         masks = carried_over(self._workshop, current, version, taken.pdf)
         clauses = tuple(each for each in current.clauses if each.page <= version.pages)
-        changed = replace(with_version(current, version, masks), clauses=clauses)
+        state: State = "signed" if current.state == "signed" else "ready"
+        changed = replace(with_version(current, version, masks), clauses=clauses, state=state)
 
         def keep(records: Records, kept: Document) -> None:
             shelf.save(records, kept, expected=expected)

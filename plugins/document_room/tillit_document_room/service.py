@@ -55,6 +55,18 @@ class Documents:
             raise InvalidInputError(error.detail, field="data") from error
         return added.id
 
+    def extend(self, document: str, data: bytes, *, by: str) -> None:
+        found, _ = shelf.document(self._core.records(), document)
+        kept = self.content(document) if found.state == "signed" else None
+        if found.state == "deleted" or data == kept:
+            return
+        if kept is None or not data.startswith(kept):
+            raise InvalidInputError("A signed document stands: only what follows it may be added.", field="data")
+        try:
+            self._intake.add_version(found, data, sender=Sender(by), now=self._clock())
+        except PluginRefusedError as error:
+            raise InvalidInputError(error.detail, field="data") from error
+
     def get(self, document: str) -> DocumentView:
         found, _ = shelf.document(self._core.records(), document)
         return _view(found)

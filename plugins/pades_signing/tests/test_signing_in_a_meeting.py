@@ -4,15 +4,17 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import xmlsec
 from lxml import etree
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pypdf import PdfReader
 
 from sidecar.domain.permissions import Capacity
-from sidecar.plugin_api import ClientView
+from sidecar.plugin_api import ClientView, to_text
 from sidecar.testing import MAJA, SAMIR, Browser, guest
 from tillit_pades_signing.verify import main
 
@@ -261,3 +263,46 @@ def test_nobody_is_asked_to_approve_where_the_meeting_lets_them_approve_nothing(
     assert room.adviser.post(BASE, body).status_code in (400, 422)
     assert maja.post(BASE, body).status_code in (403, 404)
     assert maja.get(BASE).get_json()["signings"] == []
+
+
+@pytest.mark.requirement("R076", "R078", "R083")
+def test_the_archive_gets_its_own_and_the_worker_renews_the_time_stamp_in_time(
+    make_room: Callable[..., Any], trust: Any
+) -> None:
+    trust.switch(new_tsa_days=92)  # with ninety days of notice this is renewed in a day
+    room = make_room(plugins=("bankid", "pades_signing", "document_room"))
+    maja = room.enter(MAJA)
+    signing = room.opens(maja)
+    room.signs(maja, signing, MAJA)
+    while room.show(maja, signing)["state"] != "preserved":
+        _rounds(room, 1)
+    _rounds(room, 1)
+    first = _copy(room.adviser, signing)
+    (kept,) = room.core.service("documents").of_meeting(room.meeting.id)
+    assert (kept.state, room.core.service("documents").content(kept.id)) == ("signed", first)
+
+    body = room.core.records().get("signing", signing).body
+    (waits,) = [
+        each
+        for each in room.product.services.meetings.errands(room.meeting.id)
+        if each.kind == "pades_signing.renew" and each.state == "waiting"
+    ]
+    assert to_text(waits.due_at) == body["renew_at"]
+    assert timedelta(hours=23) < waits.due_at - room.product.clock.now < timedelta(days=2)
+
+    def the_day_comes(records: Any) -> None:  # the far ends live in real time, so the day is brought to them
+        records.put("signing", signing, {**body, "renew_at": to_text(room.product.clock.now)})
+        records.add_errand("pades_signing.renew", {"signing": signing}, meeting=room.meeting.id)
+
+    room.core.keep(the_day_comes)
+    trust.switch(new_tsa_days=730)  # the authority has another key by now
+    _rounds(room, 2)
+    after = room.core.records().get("signing", signing).body
+    renewed = room.core.objects.get(after["sealed"]["note"][-1])
+    assert renewed.startswith(first)
+    assert len(PdfFileReader(io.BytesIO(renewed)).embedded_timestamp_signatures) == 2
+    assert after["renew_at"] > body["renew_at"]
+    assert room.product.kinds(room.meeting).count("pades_signing.renewed") == 1
+    assert _copy(room.adviser, signing) == renewed
+    found = room.core.service("documents").get(kept.id)  # a successor who finds it in the archive gets the newest
+    assert (found.version, found.state, room.core.service("documents").content(kept.id)) == (2, "signed", renewed)

@@ -127,12 +127,11 @@ class Errands:
             log.info("preserved by another process", extra={"signing": signing_id})
 
     def _archive(self, errand: ErrandView) -> None:
-        """Give the finished files to the document room, where they are found by whoever may see them."""
+        """Give the finished files to the document room, where they are found by whoever may see them, also anew."""
         signing_id = str(errand.body["signing"])
         record = self._core.records().get("signing", signing_id)
         signing = Signing.from_body(record.body)
-        waiting = [each for each in signing.documents if each.id not in signing.archived]
-        if not signing.meeting or not waiting:
+        if not signing.meeting:
             return
         try:
             room: DocumentsService = self._core.service("documents")
@@ -140,17 +139,23 @@ class Errands:
             return  # this bank has no document room; the objects here are the archive
         archived = dict(signing.archived)
         try:
-            for each in waiting:
+            for each in signing.documents:
+                newest = self._core.objects.get(signing.sealed[each.id][-1])
+                if each.id in archived:
+                    room.extend(archived[each.id], newest, by="system")
+                    continue
                 archived[each.id] = room.add(
                     signing.meeting,
                     file_name(each),
-                    self._core.objects.get(signing.sealed[each.id][-1]),
+                    newest,
                     by="system",
                     origin="signed",
                     visible_to=["adviser", *(signing.party(key).participant for key in each.parties)],
                 )
         except InvalidInputError as error:
             raise DeliveryFailedError("the document room does not take the sealed file", retry=False) from error
+        if archived == dict(signing.archived):
+            return
         body = {**record.body, "archived": archived}
         self._core.keep(
             lambda records: records.put(
