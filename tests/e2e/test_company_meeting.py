@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect, sync_playwri
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
+from sidecar.domain.clock import from_text, utc_now
 from sidecar.testing import AGNES, FRIDA, TURE, YLVA
 from simulators.demo.story import DESKTOP, HANDHELD, Person, Story, browser_of
 from simulators.demo.world import Ports, World
@@ -236,6 +238,11 @@ class CompanyStory(Story):
         self.held.states["may approve"] = asked.locator("xpath=..").all_inner_texts()
         form.get_by_label("Belopp i hela enheter").fill("250 000")
         form.get_by_label("Valuta").fill("EUR")
+        form.get_by_label("Senast").fill(
+            self.frida.page.evaluate(
+                "new Date(Date.now() + 7200e3 - new Date().getTimezoneOffset() * 60e3).toISOString().slice(0, 16)"
+            )
+        )
         form.get_by_role("button", name="Skicka till parterna").click()
         hers = self.agnes.page.locator("[data-panel=signing]")
         expect(hers.get_by_role("button", name="Godkänn: BankID")).to_be_visible(timeout=WAIT_MS)
@@ -401,6 +408,7 @@ def test_the_order_is_approved_by_two_of_the_company_each_with_their_eid_anew_ov
     assert sorted(held.states["may approve"]) == [AGNES.name, YLVA.name]
     assert (one["status"], one["body"]["sentence"][:30]) == (409, "Här godkänner minst 2 personer")
     assert held.states["after one"]["state"] == "open"
+    assert timedelta(hours=1) < from_text(held.states["after one"]["deadline"]) - utc_now() < timedelta(hours=2)
     assert {held.answers[each]["status"] for each in ("see ture", "approve ture", "approve frida")} == {404}
     assert code is not None
     for words in ("250 000 EUR", code[1], "Ramavtal, version 1"):

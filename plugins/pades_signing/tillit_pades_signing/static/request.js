@@ -45,6 +45,8 @@ function form(api, state, act, sent) {
     if (approvers > 1) parts.push(el("p", { class: "hint" }, t("panel.new.least", { least: approvers })));
   }
   parts.push(
+    field("deadline", t("panel.deadline"), input("deadline", { type: "datetime-local", "aria-describedby": id("deadline-hint") })),
+    el("p", { class: "hint", id: id("deadline-hint") }, t("panel.new.deadline_hint")),
     field("text", t(act === "sign" ? "panel.new.text" : "panel.new.text_approve"), el("textarea", { id: id("text"), name: "text", rows: "3", maxlength: "4000" })),
     el("p", { class: "problem", role: "alert", hidden: true }),
     el("button", { class: "btn main", type: "submit" }, t("panel.new.send")));
@@ -69,8 +71,10 @@ async function send(api, made, act, sent) {
   if (!people.length || (act === "sign" && !documents.length) || !String(data.get("title")).trim()) return tell(api.t(act === "sign" ? "panel.new.none" : "panel.new.none_approve"));
   const money = Number(String(data.get("money") ?? "").replace(/\s/gu, ""));
   if (act === "approve" && !(money > 0)) return tell(api.t("panel.new.none_approve"));
+  const until = String(data.get("deadline") ?? "");
   const body = {
     act,
+    ...(until ? { deadline: new Date(until).toISOString().replace(/\.\d+Z$/u, "Z") } : {}),
     title: data.get("title"),
     text: data.get("text"),
     documents,
