@@ -1,6 +1,6 @@
 -- The recorder's place in a room: it alone is told which participants the occupants are, before it hears of them in
--- any other way; and it stays out of a room that is encrypted end to end. Load on the main MUC component, beside
--- mod_tillit_admission.
+-- any other way; it stays out of a room that is encrypted end to end, and says nothing in any. Load on the main MUC
+-- component, beside mod_tillit_admission.
 
 local st = require "util.stanza";
 local jid_bare = require "util.jid".bare;
@@ -59,3 +59,14 @@ module:hook("iq-get/bare/" .. xmlns .. ":who", function(event)
 	origin.send(answer);
 	return true;
 end);
+
+-- It listens: no gate stands before its host, so what it might be made to say ends here. 60: before the voice check
+-- (50).
+module:hook("muc-occupant-groupchat", function(event)
+	if is_recorder(event.stanza.attr.from) then return true; end
+end, 60);
+
+module:hook("muc-private-message", function(event)
+	local occupant = event.room:get_occupant_by_nick(event.stanza.attr.from);
+	if occupant and is_recorder(occupant.bare_jid) then return false; end
+end, 60);

@@ -267,6 +267,13 @@ class FakeBridge:
     def close_channel(self) -> None:
         self._channel.close()
 
+    async def lose(self, what: str) -> None:
+        """Say goodbye in DTLS ("dtls"), or be gone without a word ("ice")."""
+        if what == "dtls":
+            await self._dtls.stop()
+        else:
+            await self._ice.stop()
+
     async def close(self) -> None:
         self.streams.clear()
         for task in self._tasks:

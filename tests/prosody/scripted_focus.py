@@ -197,6 +197,12 @@ class Focus:
             self.bridge.drop(stream)
         await self.say(self._sources("source-remove", streams))
 
+    def new_credentials(self) -> str:
+        """Return the transport-info of a bridge that restarted ICE where it stands."""
+        transport = f"<transport xmlns='{ICE}' ufrag='another' pwd='{self.bridge.password}'/>"
+        content = f"<content name='audio' creator='initiator'>{transport}</content>"
+        return f"<jingle xmlns='{JINGLE}' action='transport-info' sid='{self.sid}'>{content}</jingle>"
+
     async def terminate(self) -> None:
         old = self.bridge
         await self.say(f"<jingle xmlns='{JINGLE}' action='session-terminate' sid='{self.sid}'/>")

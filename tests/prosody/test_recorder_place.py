@@ -103,6 +103,23 @@ def test_a_newcomer_is_named_before_their_presence_is_sent(stand: Stand) -> None
     run(stand, story)
 
 
+def test_the_recorder_says_nothing_to_anybody(stand: Stand) -> None:
+    """Whoever stole its password could speak in every meeting's chat, under no verified name."""
+
+    async def story() -> None:
+        await stand.focus()
+        maja = await stand.person("maja")
+        recorder = await hidden(stand, "recorder")
+        await recorder.join(ROOM, "abc")
+        recorder.send(f"<message to='{ROOM}' type='groupchat'><body>hello</body></message>")
+        recorder.send(f"<message to='{ROOM}/maja' type='chat'><body>hello</body></message>")
+        await recorder.settle()
+        await maja.settle()
+        assert not [s for s in maja.inbox if s.findtext("{jabber:client}body")]
+
+    run(stand, story)
+
+
 @pytest.mark.requirement("R105", "R107")
 def test_a_strict_meeting_keeps_the_recorder_out(stand: Stand) -> None:
     async def story() -> None:

@@ -217,7 +217,7 @@ class Stream:
         while True:
             try:
                 while True:
-                    self._take(await self._next(within_s=None))
+                    self._take(await self._next(patiently=True))
             except (XmppError, XmlError) as error:
                 log.info("the connection to Prosody broke", extra={"why": str(error)})
             self._ready.clear()
@@ -317,12 +317,12 @@ class Stream:
         except (ConnectionError, aiohttp.ClientError) as error:
             raise XmppError("the connection broke") from error
 
-    async def _next(self, within_s: float | None = _STEP_S) -> Element:
+    async def _next(self, *, patiently: bool = False) -> Element:
         socket = self._socket
         if socket is None:
             raise XmppError("the connection is closed")
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(None if patiently else _STEP_S):
                 while True:
                     message = await socket.receive()
                     if message.type is not aiohttp.WSMsgType.TEXT:
