@@ -37,6 +37,7 @@ local ask_timeout = 3;  -- seconds
 local max_token_age = 150;  -- seconds: lifetime and skew; a token older than this is refused for its age
 -- room JID -> nick -> { session =, grant = }. The grant beside the session: Prosody empties a session that is gone.
 local present = {};
+local muc;  -- looked for once: Prosody goes through its settings each time it is asked
 local spent = spent_ids.open(prosody.paths.data .. "/tillit-spent", math.floor(now()));
 
 function module.unload()
@@ -133,15 +134,22 @@ local function ask(grant)
 	return true;
 end
 
+local xmlns_muc = "http://jabber.org/protocol/muc";
+
+local function without_wishes(child)
+	if child.name == "jitsi_participant_region" then return nil; end
+	if child.name == "x" and child.attr.xmlns == xmlns_muc then return st.stanza("x", { xmlns = xmlns_muc }); end
+	return child;
+end
+
 -- What a client says about its region, or a password it would get by with, is not asked.
 local function stamp(stanza, grant)
-	stanza:maptags(function(child)
-		if child.name == "jitsi_participant_region" then return nil; end
-		if child.name == "x" and child.attr.xmlns == "http://jabber.org/protocol/muc" then
-			return st.stanza("x", { xmlns = child.attr.xmlns });
+	for _, child in ipairs(stanza.tags) do  -- mod_tillit_permissions has left it out already, where it stands before us
+		if child.name == "jitsi_participant_region" or child.name == "x" and child.attr.xmlns == xmlns_muc and #child > 0 then
+			stanza:maptags(without_wishes);
+			break;
 		end
-		return child;
-	end);
+	end
 	stanza:text_tag("jitsi_participant_region", grant.region);
 end
 
@@ -166,7 +174,8 @@ module:hook("muc-occupant-pre-join", function(event)
 		if session.type ~= "c2s" then return true; end
 		condition, rule = why_not(session, grant, room);
 		if condition then return xmpp_session.refuse(event, condition, rule); end
-		if module:depends("muc").get_room_from_jid(room.jid) ~= room then
+		muc = muc or module:depends("muc");
+		if muc.get_room_from_jid(room.jid) ~= room then
 			return xmpp_session.refuse(event, "not-allowed", "room-not-open");
 		end
 	end

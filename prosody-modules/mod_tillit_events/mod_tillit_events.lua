@@ -127,12 +127,21 @@ end
 local this_start, serial = control_tokens.new_id(), 0;
 local event_form = '{"id":"ev_%s_%x","kind":"%s","room":"%s","participant":"%s","at":"%s","data":%s}';
 
+-- Most events tell one plain word, which is JSON as it stands.
+local function data_to_json(data)
+	local name, value = next(data);
+	if name == nil then return "{}"; end
+	if next(data, name) == nil and type(value) == "string" and not value:find("[^%w._-]") then
+		return ('{"%s":"%s"}'):format(name, value);
+	end
+	return json_encode(data);
+end
+
 -- The names in it were verified with the token and have no sign that JSON would want escaped; data may hold any.
 local function to_line(kind, room, participant, data)
 	assert(not (kind .. room .. participant):find("[^%w._-]"), "names of our own");
-	local said = next(data) == nil and "{}" or json_encode(data);
 	serial = serial + 1;
-	return event_form:format(this_start, serial, kind, room, participant, to_text(now()), said);
+	return event_form:format(this_start, serial, kind, room, participant, to_text(now()), data_to_json(data));
 end
 
 function state.put_event(kind, room, participant, data)

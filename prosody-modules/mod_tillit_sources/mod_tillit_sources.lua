@@ -38,13 +38,12 @@ local function check_presence(event)
 	local endpoint = jid_resource(stanza.attr.to) or grant.nick;
 	local text, cut = rules.check_source_info(source_info:get_text() or "", endpoint, may_of(grant));
 	report(grant, cut);
-	stanza:maptags(function(child)
-		if child ~= source_info then return child; end
-		if not text then return nil; end
-		for i = #child, 1, -1 do child[i] = nil; end
-		child[1] = text;
-		return child;
-	end);
+	if not text then
+		stanza:maptags(function(child) return child ~= source_info and child or nil; end);
+		return;
+	end
+	for i = #source_info, 1, -1 do source_info[i] = nil; end
+	source_info[1] = text;
 end
 
 local function check_jingle(event)

@@ -20,14 +20,17 @@ end
 
 -- Return the bytes, or nil when the text is not the one canonical spelling of them.
 local function unb64url(text)
-	if type(text) ~= "string" or text:find("[^A-Za-z0-9_-]") then return nil; end
-	local data = base64.decode(text:gsub("[-_]", { ["-"] = "+", ["_"] = "/" }) .. ("="):rep(-#text % 4));
-	if not data then return nil; end
-	-- Four signs are three bytes and nothing else; only a last group that is shorter can be written in several ways.
-	local rest = #text % 4;
-	if rest == 0 then return #data == #text // 4 * 3 and data or nil; end
-	local bytes = rest - 1;
-	if rest == 1 or #data ~= #text // 4 * 3 + bytes or b64url(data:sub(-bytes)) ~= text:sub(-rest) then return nil; end
+	-- Looking for one plain sign is many times faster than for one of a class, and a token has 1,600 signs.
+	if type(text) ~= "string" or text:find("+", 1, true) or text:find("/", 1, true) or text:find("=", 1, true) then
+		return nil;
+	end
+	local plain = text;
+	if text:find("-", 1, true) or text:find("_", 1, true) then
+		plain = text:gsub("[-_]", { ["-"] = "+", ["_"] = "/" });
+	end
+	plain = plain .. ("="):rep(-#text % 4);
+	local data = base64.decode(plain);
+	if not data or base64.encode(data) ~= plain then return nil; end  -- a stray sign, leftover bits, a sign too few
 	return data;
 end
 
@@ -162,9 +165,11 @@ end
 local function verify_compact(token, keys, algorithm, expected_type)
 	assert(algorithm == "ES256" or algorithm == "RS256", "an algorithm we verify");
 	if type(token) ~= "string" or #token > max_token_bytes then return nil, "token-malformed"; end
-	local first, second, third = token:match("^([^.]*)%.([^.]*)%.([^.]*)$");
-	local payload, signature = unb64url(second), unb64url(third);
-	local header = first and payload and signature and read_header(first);
+	local one = token:find(".", 1, true);
+	local two = one and token:find(".", one + 1, true);
+	if not two or token:find(".", two + 1, true) then return nil, "token-malformed"; end
+	local payload, signature = unb64url(token:sub(one + 1, two - 1)), unb64url(token:sub(two + 1));
+	local header = payload and signature and read_header(token:sub(1, one - 1));
 	if not header then return nil, "token-malformed"; end
 	-- A closed list: jku, jwk, x5u, x5c would bring the token's own key; crit and b64 change the reading.
 	for name in pairs(header) do
@@ -174,7 +179,7 @@ local function verify_compact(token, keys, algorithm, expected_type)
 		return nil, "token-malformed";
 	end
 	local known = keys[header.kid];
-	if not known or known.algorithm ~= algorithm or not is_signed(known, first .. "." .. second, signature) then
+	if not known or known.algorithm ~= algorithm or not is_signed(known, token:sub(1, two - 1), signature) then
 		return nil, "token-bad-signature";
 	end
 	return payload;

@@ -48,10 +48,19 @@ local function e2ee(child, grant)
 	return st.stanza(child.name):text(text);
 end
 
+-- Say whether an element is nothing but its name and one text: then it is what would be written anew.
+local function is_bare(child)
+	for name in pairs(child.attr) do
+		if name ~= "xmlns" then return false; end
+	end
+	return child.namespaces == nil and #child <= 1 and #child.tags == 0;
+end
+
 local function rewritten(child, grant, may)
 	local xmlns = child.attr.xmlns or "";
 	if child.name == "x" and xmlns == xmlns_muc then
 		-- No password with it, and no history: what was said before one was let in is not one's own.
+		if #child == 0 and is_bare(child) then return child; end
 		return st.stanza("x", { xmlns = xmlns_muc }), child:get_child("password") and "password" or nil;
 	end
 	if child.name == "c" and xmlns == "http://jabber.org/protocol/caps" then return caps(child), "unknown-child"; end
@@ -67,6 +76,7 @@ local function rewritten(child, grant, may)
 	local text = child:get_text() or "";
 	if rule[2] and not may[rule[2]] then return nil, rule[2]; end
 	if #child.tags > 0 or not rule[1](text) then return nil, "unknown-child"; end
+	if is_bare(child) then return child; end
 	return st.stanza(child.name, { xmlns = child.attr.xmlns }):text(text);
 end
 

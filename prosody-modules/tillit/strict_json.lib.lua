@@ -66,7 +66,12 @@ local function read_object(text, at, depth)
 			after = after + 1;
 		end
 		if found[name] ~= nil then fail(); end  -- given twice; null is a value here, never nil
-		found[name], at = read_value(text, after, depth);
+		local plain, ends = match(text, '^"([^%c"\\\127]*)"()', after);  -- and most of our values
+		if plain then
+			found[name], at = plain, ends;
+		else
+			found[name], at = read_value(text, after, depth);
+		end
 		local sign = byte(text, at);
 		if sign ~= comma and sign ~= close_object then
 			at = skip(text, at);
@@ -95,11 +100,33 @@ local function read_array(text, at, depth)
 	end
 end
 
+-- Objects and lists of names, words and numbers only, nothing inside them and nothing escaped.
+local flat_forms = { [open_object] = '^{["%w:,_-]*}', [open_array] = '^%[["%w,._-]*%]' };
+local longest_flat, most_flat = 1024, 256;
+local flat_known, flat_count = {}, 0;
+local sharing = false;
+
+-- Read an object or list that an earlier text may have had, letter for letter: then it is the same table.
+local function read_shared(text, at, depth, sign)
+	local read = sign == open_object and read_object or read_array;
+	local flat = depth < max_depth and match(text, flat_forms[sign], at);
+	if not flat or #flat > longest_flat then return read(text, at + 1, depth + 1); end
+	local found, after = flat_known[flat], at + #flat;
+	if found then return found, after; end
+	local ends;
+	found, ends = read(text, at + 1, depth + 1);
+	if ends ~= after then return found, ends; end  -- a bracket inside a text: it was no flat one
+	if flat_count >= most_flat then flat_known, flat_count = {}, 0; end
+	flat_known[flat], flat_count = found, flat_count + 1;
+	return found, ends;
+end
+
 function read_value(text, at, depth)
 	if depth > max_depth then fail(); end
 	at = skip(text, at);
 	local sign = byte(text, at);
 	if sign == quote then return read_string(text, at + 1); end
+	if sharing and flat_forms[sign] then return read_shared(text, at, depth, sign); end
 	if sign == open_object then return read_object(text, at + 1, depth + 1); end
 	if sign == open_array then return read_array(text, at + 1, depth + 1); end
 	local word = match(text, "^%l+", at);
@@ -116,9 +143,12 @@ end
 
 -- Return the JSON object in these bytes as a table, or nil, "token-malformed".
 -- Whole numbers are Lua integers, null is `null`, arrays answer true to is_array.
-local function decode_object(text)
+-- share: parts that other texts had too may be the very tables they became there. The caller changes none of them.
+local function decode_object(text, share)
 	if type(text) ~= "string" or not utf8.len(text) then return nil, "token-malformed"; end
+	sharing = share == true;
 	local ok, found, at = pcall(read_value, text, 1, 0);
+	sharing = false;
 	if not ok then
 		if type(found) == "table" and found.strict_json then return nil, "token-malformed"; end
 		error(found, 0);

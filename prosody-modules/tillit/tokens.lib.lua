@@ -8,9 +8,12 @@ local skew = 30;  -- seconds
 local max_ttl = 120;  -- seconds
 local latest = 253402300799;  -- 9999-12-31T23:59:59Z
 
+local size_of = {};  -- set -> how many are in it
+
 local function set(text)
-	local found = {};
-	for name in text:gmatch("%S+") do found[name] = true; end
+	local found, count = {}, 0;
+	for name in text:gmatch("%S+") do found[name], count = true, count + 1; end
+	size_of[found] = count;
 	return found;
 end
 
@@ -36,13 +39,12 @@ local affiliations = set "owner member";
 
 local function exactly(members, names)
 	if not strict_json.is_object(members) then return false; end
+	local count = 0;
 	for name in pairs(members) do
 		if not names[name] then return false; end
+		count = count + 1;
 	end
-	for name in pairs(names) do
-		if members[name] == nil then return false; end
-	end
-	return true;
+	return count == size_of[names];
 end
 
 local function form(pattern, least, most)
@@ -90,14 +92,20 @@ local function is_permission(value)
 	return plugin ~= nil and #plugin <= 64 and #name <= 64;
 end
 
--- Return a list of permission names as a set, or nil when it is not one.
+-- Two capacities of one type of meeting have two lists of permissions and two maps of features between all their
+-- tokens, and decode_object reads the same text as the same table: what was found good once is not gone through again.
+local sets_of_lists, good_features = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" });
+
+-- Return a list of permission names as a set that nobody changes, or nil when it is not one.
 local function read_permissions(value)
 	if not strict_json.is_array(value) then return nil; end
+	if sets_of_lists[value] then return sets_of_lists[value]; end
 	local found = {};
 	for _, each in ipairs(value) do
 		if not is_permission(each) or found[each] then return nil; end
 		found[each] = true;
 	end
+	sets_of_lists[value] = found;
 	return found;
 end
 
@@ -108,10 +116,12 @@ end
 local function one_of(value, choices) return type(value) == "string" and choices[value] == true; end
 
 local function read_features(value)
+	if good_features[value] then return true; end
 	if not exactly(value, features) then return false; end
 	for _, on in pairs(value) do
 		if type(on) ~= "boolean" then return false; end
 	end
+	good_features[value] = true;
 	return true;
 end
 
@@ -163,7 +173,7 @@ end
 local function verify_join_token(token, expected, now)
 	local payload, err = jws.verify_compact(token, expected.keys, expected.algorithm, "JWT");
 	if not payload then return nil, err; end
-	local claims = strict_json.decode_object(payload);
+	local claims = strict_json.decode_object(payload, true);
 	if not claims then return nil, "token-malformed"; end
 	local grant;
 	grant, err = read_claims(claims);

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, NoReturn, Protocol, get_args
 
 from cryptography.exceptions import InvalidSignature
@@ -282,13 +282,22 @@ def _read_public_key(algorithm: Algorithm, jwk: Mapping[str, Any]) -> PublicKey:
 
 def sign_compact(*, header_type: str, payload: Mapping[str, Any], signing_key: SigningKey) -> str:
     """Return the compact JWS of a JSON object."""
-    header = {"alg": signing_key.algorithm, "kid": signing_key.kid, "typ": header_type}
-    signing_input = f"{b64url(_compact_json(header))}.{b64url(_compact_json(payload))}"
+    header = _header(signing_key.algorithm, signing_key.kid, header_type)
+    signing_input = f"{header}.{b64url(_compact_json(payload))}"
     return f"{signing_input}.{b64url(signing_key.sign(signing_input.encode('ascii')))}"
 
 
+@lru_cache(maxsize=64)
+def _header(algorithm: str, kid: str, header_type: str) -> str:
+    """Return the first part of a token: the same for all that a key signs."""
+    return b64url(_compact_json({"alg": algorithm, "kid": kid, "typ": header_type}))
+
+
 def _compact_json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def verify_compact(unverified_token: str, *, jwks: JwkSet, algorithm: str, expected_type: str | None) -> bytes:

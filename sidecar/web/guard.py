@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 
 from sidecar.adapters.i18n import Translator, available_languages, negotiate_language
 from sidecar.bootstrap import Services
@@ -103,8 +103,10 @@ def _save_sessions(response: Response) -> Response:
 
 def _keep_language(response: Response) -> Response:
     """Remember a language chosen in the menu, for the next page too."""
+    if request.method != "GET":
+        return response
     chosen = request.args.get("lang", "")
-    if chosen in available_languages and request.method == "GET":
+    if chosen in available_languages:
         response.set_cookie(
             "tillit_language",
             chosen,
@@ -123,18 +125,21 @@ def _end_turn(_error: BaseException | None) -> None:
 
 
 def _before() -> None:
-    if request.endpoint is None:
-        _speak(None)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # each use of a proxy looks it up anew
+    if asked.endpoint is None:
+        _speak(app, asked, None)
         return  # no such route: the 404 handler answers
-    caller = caller_of(current_app._get_current_object(), request.endpoint)  # type: ignore[attr-defined]
-    arguments: dict[str, Any] = request.view_args or {}
-    if is_marked(current_app.view_functions.get(request.endpoint)):
-        turn = arguments.get("pid") or request.path
-        current_app.extensions["tillit_turns"].take(turn)
+    caller = caller_of(app, asked.endpoint)
+    arguments: dict[str, Any] = asked.view_args or {}
+    if is_marked(app.view_functions.get(asked.endpoint)):
+        turn = arguments.get("pid") or asked.path
+        app.extensions["tillit_turns"].take(turn)
         g.turn = turn
+    here = None
     if caller in ("visitor", "occupant"):
-        g.place = _place(ParticipantId(arguments["pid"]))
-    _speak(getattr(g, "place", None))
+        here = g.place = _place(ParticipantId(arguments["pid"]))
+    _speak(app, asked, here)
     if caller == "visitor":
         _check_visitor(g.place)
     elif caller == "occupant":
@@ -146,25 +151,26 @@ def _before() -> None:
     # "anyone" needs nothing; "bridge" is checked by its view, which reads the body once
 
 
-def _speak(place: Participant | None) -> None:
-    product = services()
-    g.brand = product.brand_of_host(request.host)
-    g.language = negotiate_language(
-        query=request.args.get("lang"),
-        cookie=request.cookies.get("tillit_language"),
+def _speak(app: Flask, asked: Request, place: Participant | None) -> None:
+    product: Services = app.extensions["tillit"]
+    brand = product.brand_of_host(asked.host)
+    language = negotiate_language(
+        query=asked.args.get("lang") if asked.query_string else None,
+        cookie=asked.cookies.get("tillit_language"),
         invitation=place.language if place else None,
-        accept_language=request.headers.get("Accept-Language"),
-        default=g.brand.default_language,
+        accept_language=asked.headers.get("Accept-Language"),
+        default=brand.default_language,
     )
-    g.translator = _translator(g.language, g.brand.time_zone)
+    g.brand, g.language = brand, language
+    g.translator = _translator(app, language, brand.time_zone)
 
 
-def _translator(language: str, zone: str) -> Translator:
+def _translator(app: Flask, language: str, zone: str) -> Translator:
     """Return this application's translator: it keeps nothing of a reader, and making one parses a locale."""
-    known: dict[tuple[str, str], Translator] = current_app.extensions.setdefault("tillit_translators", {})
+    known: dict[tuple[str, str], Translator] = app.extensions.setdefault("tillit_translators", {})
     found = known.get((language, zone))
     if found is None:
-        found = known[language, zone] = Translator(language, services().catalogue, zone=zone)
+        found = known[language, zone] = Translator(language, app.extensions["tillit"].catalogue, zone=zone)
     return found
 
 

@@ -1,5 +1,6 @@
 """What gunicorn serves: the application over the settings that TILLIT_SETTINGS names."""
 
+import gc
 import os
 
 from sidecar.bootstrap import build
@@ -11,3 +12,7 @@ os.umask(0o077)  # what we write is for this user alone
 _settings = load_settings(settings_path())
 configure_logging(_settings.log.level.value)
 app = create_app(build(_settings))
+
+# What was built lives as long as the process: the collector need not walk through it again and again.
+gc.collect()
+gc.freeze()

@@ -1,16 +1,19 @@
 """The two HTTP servers: one with mutual TLS for the API, one plain for the phone."""
 
+import io
 import ssl
 import sys
 from typing import Any
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
+from werkzeug.test import run_wsgi_app
 
 from simulators.bankid.certificates import CertificateStore
 
 PEER_CERTIFICATE = "simulator.peer_certificate"  # DER, in the WSGI environment
 _HANDSHAKE_SECONDS = 10.0
+_LARGEST_BODY_BYTES = 4 * 1024 * 1024
 
 
 class _Handler(WSGIRequestHandler):
@@ -41,6 +44,29 @@ class _TlsHandler(_Handler):
         self.request = server.tls.wrap_socket(self.request, server_side=True)
         self.request.settimeout(None)
         super().setup()
+
+    def run_wsgi(self) -> None:
+        """Answer, and keep the connection for the next request, as BankID does: a handshake is for many calls.
+
+        Werkzeug's own closes it, since a body that was left unread would be taken for the next request.
+        """
+        size = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not size.isdecimal() or int(size) > _LARGEST_BODY_BYTES:
+            super().run_wsgi()
+            return
+        environ = self.make_environ()
+        environ["wsgi.input"] = io.BytesIO(self.rfile.read(int(size)))
+        parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        body = b"".join(parts)
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        headers["Content-Length"] = str(len(body))
+        for name, value in headers:
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        self.wfile.flush()
 
     def finish(self) -> None:
         try:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from sidecar.adapters.audit_files import group_commit
 from sidecar.adapters.audit_files.group_commit import GroupCommit
 from sidecar.domain.errors import AuditUnavailableError
 
@@ -76,6 +77,26 @@ def test_few_callers_commit_at_once_each_by_itself() -> None:
     disk.let_go.release(3)
     callers.join()
     assert sorted(disk.batches) == [[1], [2], [3]]
+
+
+def test_on_a_quick_disk_callers_share_a_commit_from_the_third_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "QUICK_S", 60.0)  # whatever else this machine does, the disk counts as quick
+    disk = Disk()
+    callers = Callers(GroupCommit(disk.commit))
+    disk.let_go.release()
+    callers.commits.submit([0])
+    for item in (1, 2, 3, 4):
+        callers.submit(item)
+    for _ in range(3):
+        assert disk.began.acquire(timeout=20)
+    disk.let_go.release(2)
+    assert disk.began.acquire(timeout=20)
+    disk.let_go.release()
+    callers.join()
+
+    assert disk.batches[0] == [0]
+    assert sorted(disk.batches[1:3]) == [[1], [2]]
+    assert disk.batches[3:] == [[3, 4]]
 
 
 def test_what_waits_is_committed_together_by_one_of_them() -> None:

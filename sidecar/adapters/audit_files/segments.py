@@ -7,6 +7,7 @@ A line is JSON: {"index":57,"leaf":"<sha256>","size":182,"record":{<exactly 182 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from sidecar.domain.audit import AuditDamagedError, leaf_hash
@@ -28,6 +29,7 @@ class Line:
     length: int
 
 
+@lru_cache(maxsize=1024)  # asked for at each write, and putting a path together takes longer than the write
 def entries_path(directory: Path, first: int) -> Path:
     return directory / f"{first:012d}.jsonl"
 

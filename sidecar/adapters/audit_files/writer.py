@@ -187,7 +187,7 @@ class Writer:
             os.ftruncate(self._open.entries.fileno(), end.end_bytes)
             os.ftruncate(self._open.leaves.fileno(), end.count * HASH_BYTES)
             raise
-        grown = replace(end, count=end.count + len(part), end_bytes=end.end_bytes + len(data))
+        grown = End(end.generation, end.first, end.count + len(part), end.end_bytes + len(data))
         self._shared.write(grown)
         return grown
 

@@ -143,10 +143,10 @@ def _checked_object(value: Mapping[str, Any], where: str, depth: int) -> dict[st
 
 def _checked(value: Any, where: str, depth: int) -> Any:
     """Return the value with its texts in NFC, or raise."""
-    if value is None or value is True or value is False:
-        return value
     if isinstance(value, str):
         return _checked_text(value, where)
+    if value is None or value is True or value is False:
+        return value
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise InvalidRecordError(f"{where} is too large a number", field=where)
@@ -163,10 +163,13 @@ def _checked(value: Any, where: str, depth: int) -> Any:
 
 
 def _checked_text(value: str, where: str) -> str:
-    text = str(value) if value.isascii() else unicodedata.normalize("NFC", value)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRecordError(f"{where} is not Unicode text", field=where) from error
+    if value.isascii():
+        text = str(value)
+    else:
+        text = unicodedata.normalize("NFC", value)
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidRecordError(f"{where} is not Unicode text", field=where) from error
     check_text(text, where)
     return text
