@@ -16,6 +16,8 @@ from sidecar.firewall.wire import VERDICT_BYTES, Verdict, unpack_verdict
 log = logging.getLogger(__name__)
 
 _MOST_UNSENT_BYTES = 8 << 20
+# Nothing of ours: what a process was started with can be read in its memory. One thread, since it divides.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 _RESTART_S = (0.5, 1.0, 2.0, 5.0, 15.0)
 
 
@@ -80,7 +82,7 @@ class Samplers:
             command = [sys.executable, "-m", "sidecar.firewall.sampler", str(theirs.fileno())]
             none = asyncio.subprocess.DEVNULL
             self._process = process = await asyncio.create_subprocess_exec(
-                *command, pass_fds=(theirs.fileno(),), stdin=none, stdout=none, stderr=none
+                *command, pass_fds=(theirs.fileno(),), env=_ENVIRONMENT, stdin=none, stdout=none, stderr=none
             )
         except OSError:
             log.exception("no sampler can be started")

@@ -15,8 +15,8 @@ _LOAD, _EQUAL, _ANSWER = 0x20, 0x15, 0x06  # 32 bits of what was called; jump if
 _ALLOWED, _REFUSED, _KILLED = 0x7FFF0000, 0x00050001, 0x80000000
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # bytes into struct seccomp_data
 
-# name: (x86-64, arm64); None where the machine has no such call
-_CALLS: dict[str, tuple[int | None, int]] = {
+# name: (x86-64, arm64, where poll is ppoll)
+_CALLS: dict[str, tuple[int, int]] = {
     "read": (0, 63),
     "write": (1, 64),
     "close": (3, 57),
@@ -76,7 +76,7 @@ def shut() -> bool:
     if known is None:
         return False
     column, architecture = known
-    numbers = sorted(number for each in _CALLS.values() if (number := each[column]) is not None)
+    numbers = sorted(each[column] for each in _CALLS.values())
     steps = [
         _step(_LOAD, 0, 0, _ARCHITECTURE_AT),  # the same number means another call on another architecture
         _step(_EQUAL, 1, 0, architecture),

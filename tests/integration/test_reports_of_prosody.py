@@ -121,6 +121,7 @@ def test_a_report_counts_once_also_for_another_process_and_after_a_restart(scene
         meetings=product.meetings,
         admission=product.admission,
         room=product.room,
+        firewall=product.share_firewall,
         clock=product.clock,
     )
     scene.says(line, joined)

@@ -29,6 +29,15 @@ async def a_share(bridge: Bridge, sharer: Client, viewer: Client) -> None:
     sharer.say(type="media", microphone=False, camera=False, share=True)
 
 
+async def shares_anew(sharer: Client, window: Window) -> None:
+    """End the share and begin another, of an ordinary page; no picture of the one before is under way any more."""
+    sharer.say(type="media", microphone=False, camera=False, share=False)
+    for _ in range(2):
+        window.show(page())
+        await eventually(lambda: window.sent_at)
+    sharer.say(type="media", microphone=False, camera=False, share=True)
+
+
 def forwarded(bridge: Bridge) -> int:
     """Packets of the share that left for the viewer."""
     return bridge.get_peer("room", "bo").video_slots[-1].packets
@@ -84,9 +93,7 @@ def test_a_share_is_cut_within_a_second_of_showing_an_internal_page(
 async def seconds_until_cut(bridge: Bridge, sharer: Client, window: Window, events: list[dict[str, Any]]) -> float:
     """Share anew, let an internal page come up, and return how long after its first frame a packet still left."""
     before = len(cuts(events))
-    window.show(page())
-    sharer.say(type="media", microphone=False, camera=False, share=False)
-    sharer.say(type="media", microphone=False, camera=False, share=True)
+    await shares_anew(sharer, window)
     await eventually(lambda: is_shown(bridge))
     shown = forwarded(bridge)
     await eventually(lambda: forwarded(bridge) > shown + 10)
@@ -112,9 +119,7 @@ def test_a_window_that_begins_with_an_internal_page_is_never_seen_by_anybody() -
 
             assert forwarded(bridge) == 0
 
-            window.show(page())
-            sharer.say(type="media", microphone=False, camera=False, share=False)
-            sharer.say(type="media", microphone=False, camera=False, share=True)
+            await shares_anew(sharer, window)
             await eventually(lambda: forwarded(bridge) > 0)
 
     run(story())
@@ -197,5 +202,21 @@ def test_a_share_that_is_not_watched_goes_no_other_way_than_before() -> None:
             await eventually(lambda: is_shown(bridge))
 
             assert bridge.get_peer("room", "anna").tracks["share"].watch is None
+
+    run(story())
+
+
+@pytest.mark.requirement("R206")
+def test_the_process_that_decodes_is_started_with_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TILLIT_SHARED__URL", "redis://:a-password@127.0.0.1")
+
+    async def story() -> None:
+        async with running_bridge(watches_shares=True) as bridge:
+            await eventually(lambda: bridge.watcher.ready)
+            process = Path(f"/proc/{bridge.watcher.samplers.process_id}")
+
+            assert b"a-password" not in (process / "environ").read_bytes()
+            assert len(list((process / "task").iterdir())) == 1
+        assert not process.exists()  # and is gone with the bridge
 
     run(story())

@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -152,6 +153,21 @@ def test_the_divided_process_reaches_neither_files_nor_network_nor_programs() ->
     assert status == 0
     assert os.read(found, 100) == bytes([errno.EPERM] * 6)
     os.close(found)
+
+
+@pytest.mark.requirement("R206")
+def test_where_no_process_can_be_shut_in_there_is_no_sampler(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(sys, "argv", ["sampler", str(theirs.fileno())])
+    monkeypatch.setattr(lockdown, "shut", lambda: False)
+    interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        assert sampler.main() == 1  # and nothing was said to be ready
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+    theirs.close()
+    assert ours.recv(1) == b""
+    ours.close()
 
 
 @pytest.mark.requirement("R206")
