@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.bridge.jitsi.stream import Stream as XmppStream
 from sidecar.bridge.testing import eventually
 from sidecar.domain.errors import NotRecordableError
 from sidecar.recorder.reading import outline_of
@@ -253,6 +254,44 @@ def test_a_lost_connection_to_prosody_is_taken_up_again(stand: Stand, tmp_path: 
             await held.hears("recording.paused")
             assert recording.describe()["state"] == "paused"
             assert len(held.focus.bridges) == (1 if resumes else 2)
+
+    run(story())
+
+
+@pytest.mark.requirement("R208")
+def test_while_it_cannot_see_who_comes_nothing_is_taken(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Media go on when XMPP is away: somebody could come in whom nobody asked, and be talked with."""
+    monkeypatch.setattr("sidecar.bridge.jitsi.participant._DEAF_S", 0.1)
+    back = asyncio.Event()
+    resume = XmppStream._resume
+
+    async def resumes_later(self: XmppStream) -> bool:
+        await back.wait()
+        return await resume(self)
+
+    monkeypatch.setattr(XmppStream, "_resume", resumes_later)
+
+    async def story() -> None:
+        async with conference(stand, tmp_path) as held:
+            await held.person("elin", camera=False)
+            recording = await held.record("p_elin")
+            await held.reaches(200)
+            room = held.recorder.rooms["r7hq2m"]
+            cut(held, forget=False)
+            await held.hears("recording.paused")
+            await held.person("samir", sends=False)
+            assert "p_samir" not in room.peers
+            position = held.position()
+            back.set()
+            await eventually(lambda: "p_samir" in room.peers and not room.connecting, within_s=40)
+            assert recording.describe()["state"] == "paused"
+            assert held.position() == position
+            recording.allow(["p_elin", "p_samir"])
+            await held.reaches(position + 200)
+            assert len(held.focus.bridges) == 1
+            assert held.kinds() == ["recording.paused", "recording.resumed"]
 
     run(story())
 

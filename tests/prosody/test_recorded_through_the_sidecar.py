@@ -24,7 +24,8 @@ from tests.prosody.fake_bridge import Stream
 from tests.prosody.real_sidecar import Bank
 from tests.prosody.recorded_conference import HIDDEN, PASSWORD, recorder_options, register_recorder
 from tests.prosody.scripted_focus import Focus
-from tests.prosody.stand import HOST, MUC, free_port, has_prosody
+from tests.prosody.stand import HOST, MUC, has_prosody
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.skipif(not has_prosody(), reason="Prosody is not installed")
 PATIENCE_S = 40.0

@@ -151,7 +151,10 @@ def test_a_wrong_password_or_host_is_an_error_with_its_reason(stand: Stand, monk
         right = Account(url, HOST, "recorder", HIDDEN, PASSWORD)
         assert (await opens(right)).startswith(f"recorder@{HIDDEN}/")
         assert "refused" in await opens(Account(url, HOST, "recorder", HIDDEN, "wrong"))
-        assert "does not serve" in await opens(Account(url, HOST, "recorder", "hidden.nowhere", PASSWORD))
+        nowhere = await opens(Account(url, HOST, "recorder", "hidden.nowhere", PASSWORD))
+        assert (
+            "does not serve" in nowhere or "cannot be read" in nowhere
+        )  # Prosody 13 binds no prefix before it has a host
         assert "does not answer" in await opens(Account("ws://127.0.0.1:9/x", HOST, "recorder", HIDDEN, PASSWORD))
         # A host that takes the password in the clear only, as if it were not on this machine
         monkeypatch.setattr("sidecar.bridge.jitsi.stream._is_loopback", lambda _: False)

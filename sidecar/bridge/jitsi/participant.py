@@ -29,6 +29,7 @@ STRICT = "strict-encryption"  # the rule by which it keeps us out of a room that
 _ENTER_S = 4.0  # the web process waits five for our answer
 _ASK_AGAIN_S = 0.3  # while Jicofo is still making the conference
 _SESSION_WITHIN_S = 8.0  # after a session ended: then the room is entered anew, which makes Jicofo invite us
+_DEAF_S = 2.0  # without XMPP nobody is seen to come: the recording stands still until it is back
 _RETRY_S = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -89,8 +90,14 @@ class Participant:
 
     def tick(self, now: float) -> None:
         """Look after the connection; where no new session comes, enter anew."""
-        if self._media is not None:
-            self._media.tick(now)
+        stream, media = self._stream, self._media
+        if media is not None:
+            media.tick(now)
+        broken_at = stream.broken_at if stream is not None else None
+        if broken_at is not None and now - broken_at > _DEAF_S:
+            self._room.down("connection")  # somebody may have come whom nobody asked
+        elif broken_at is None and stream is not None and media is not None and media.up:
+            self._room.up()
         since = self._session_ended_at
         if since is not None and now - since > _SESSION_WITHIN_S and not self._entering:
             self._session_ended_at = None

@@ -210,9 +210,10 @@ class JitsiRoom:
 
     def up(self) -> None:
         """The bridge took us in: media can come."""
-        self.down_since = None
-        if self.recording is not None:
-            self.recording.go_on()
+        if self.down_since is not None:
+            self.down_since = None
+            if self.recording is not None:
+                self.recording.go_on()
 
     def down(self, reason: str) -> None:
         """No media can come until further notice."""

@@ -29,7 +29,7 @@ _SM = "urn:xmpp:sm:3"
 _STANZAS = frozenset({"iq", "message", "presence"})
 _STEP_S = 5.0  # for one answer while logging in
 _ASK_S = 10.0
-_PING_EVERY_S = 15.0
+_PING_EVERY_S, _PONG_WITHIN_S = 5.0, 5.0  # who is deaf sees nobody come: ten seconds at the most
 _RESUME_FOR_S = 20.0  # Prosody keeps a sleeping stream for 60 s on the Jitsi image, and no gap is as long as a minute
 _RETRY_S = (0.1, 0.3, 1.0, 2.0)
 _ASK_RECEIPT_EVERY = 5  # stanzas of ours
@@ -78,6 +78,7 @@ class Stream:
         on_lost: Callable[[], None],
     ) -> None:
         self.jid = ""
+        self.broken_at: float | None = None  # steady seconds; None while everything that is sent to us arrives
         self._account = account
         self._room = room
         self._http = http
@@ -218,9 +219,10 @@ class Stream:
             try:
                 while True:
                     self._take(await self._next(patiently=True))
-            except (XmppError, XmlError) as error:
+            except XmppError as error:
                 log.info("the connection to Prosody broke", extra={"why": str(error)})
             self._ready.clear()
+            self.broken_at = self.broken_at or asyncio.get_running_loop().time()
             await self._drop()
             if self._closing:
                 return
@@ -228,6 +230,7 @@ class Stream:
                 self._end()
                 self._on_lost()
                 return
+            self._tasks.append(asyncio.get_running_loop().create_task(self._catch_up()))
 
     def _take(self, element: Element) -> None:
         name = local_name(element)
@@ -276,12 +279,25 @@ class Stream:
     async def _ping(self) -> None:
         while True:
             await asyncio.sleep(_PING_EVERY_S)
+            await self._ready.wait()
+            asked = self._socket
             try:
-                await self.ask("get", self._account.host, tag("ping", "urn:xmpp:ping"))
+                await self.ask("get", self._account.host, tag("ping", "urn:xmpp:ping"), within_s=_PONG_WITHIN_S)
             except StanzaError:
                 continue  # it answers: that is all that was asked
             except TimeoutError:
-                await self._drop()
+                if self._socket is asked:  # and not one that is just being resumed on
+                    await self._drop()
+
+    async def _catch_up(self) -> None:
+        """After a resumption: an answer comes behind everything that waited for us."""
+        try:
+            await self.ask("get", self._account.host, tag("ping", "urn:xmpp:ping"))
+        except StanzaError:
+            pass  # an answer all the same
+        except TimeoutError:
+            return
+        self.broken_at = None
 
     async def _resume(self) -> bool:
         """Connect anew and go on with the same session. False where Prosody has forgotten it, or stays away."""
@@ -302,7 +318,7 @@ class Stream:
                     await self._put(stanza)
                 self._ready.set()
                 return True
-            except (XmppError, XmlError):
+            except XmppError:
                 await self._drop()
                 await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
                 tries += 1
@@ -331,6 +347,8 @@ class Stream:
                         return parse(message.data)
         except TimeoutError as error:
             raise XmppError("Prosody did not answer in time") from error
+        except XmlError as error:
+            raise XmppError(f"what Prosody sent cannot be read: {error}") from error
 
     async def _drop(self) -> None:
         socket, self._socket = self._socket, None
