@@ -12,7 +12,6 @@ from sidecar.domain.errors import InvalidInputError
 from sidecar.domain.ids import ParticipantId, RoomName
 from sidecar.services.ports import ConferenceUnavailableError
 
-
 _CAN_LOOK = frozenset({"ok", "starting"})  # starting: the bridge lets nothing through before it has
 
 

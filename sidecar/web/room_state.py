@@ -154,7 +154,7 @@ def _keys(place: Participant, reader: Participant) -> dict[str, str]:
 
 
 def _live_state(services: Services, meeting: Meeting, place: Participant) -> str:
-    """Return where somebody with a part in the room is. Whose connection broke is away, for as long as the place waits."""
+    """Return where somebody with a part in the room is: "away" while the place of a broken connection waits."""
     if place.state is ParticipantState.AWAY:
         return "away" if place.lost and services.admission.is_inside(meeting, place) else "left"
     return "in_room" if place.state is ParticipantState.IN_ROOM else "admitted"
