@@ -1,7 +1,7 @@
 """Speech from one browser to another over a bad network: said, carried, heard, compared.
 
 Everything is real: Chromium's encoder, jitter buffer and concealment, the bridge as it is shipped, and a UDP relay that
-loses, delays and narrows (`sidecar.bridge.bad_network`). All meetings of a measurement hear the same words at the same
+loses, delays and narrows (`sidecar.testing.bad_network`). All meetings of a measurement hear the same words at the same
 time, so that one over a good network says what the machine itself costs at that moment.
 """
 
@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, Route
 from benchmarks._bridge_targets import OurBridge
 from benchmarks._intelligibility import SPEECH_HZ, Speech, understood
 from benchmarks.bridge import our_bridge
-from sidecar.bridge.bad_network import BadNetwork, Way, bad_network_thread
+from sidecar.testing.bad_network import BadNetwork, Way, bad_network_thread
 
 _PAGE = (Path(__file__).parent / "_speech_page.js").read_text()
 _URL = "https://speech.test/"  # answered by the browser itself; sound worklets need a secure page

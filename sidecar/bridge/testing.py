@@ -31,7 +31,7 @@ from sidecar.bridge.server import Bridge
 from sidecar.domain import clock
 
 if TYPE_CHECKING:
-    from sidecar.bridge.bad_network import BadNetwork
+    from sidecar.testing.bad_network import BadNetwork
 
 ALL_MEDIA = frozenset({"speak", "show_camera", "share_window", "share_screen"})
 

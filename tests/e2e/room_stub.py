@@ -30,10 +30,10 @@ from aiortc.rtcdatachannel import RTCDataChannel
 from av import AudioFrame, VideoFrame
 
 import sidecar.web
-from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.server import Bridge
 from sidecar.bridge.testing import grant, running_bridge
 from sidecar.domain import clock
+from sidecar.testing.bad_network import BadNetwork, Way
 
 WEB = Path(sidecar.web.__file__).parent
 NOON = datetime(2026, 11, 24, 13, 0, tzinfo=UTC)

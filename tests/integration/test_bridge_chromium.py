@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Page, async_playwright
 
-from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.server import Bridge
 from sidecar.bridge.testing import Client, FullHdTrack, eventually, grant, recorded_events, running_bridge
+from sidecar.testing.bad_network import BadNetwork, Way
 
 pytestmark = pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed")
 

@@ -16,7 +16,6 @@ import av
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.recording import RoomRecording
 from sidecar.bridge.server import Bridge
 from sidecar.bridge.signalling import create_application
@@ -32,6 +31,7 @@ from sidecar.domain.errors import ConflictError
 from sidecar.recorder.handover import seal_for
 from sidecar.recorder.reading import matroska_of, outline_of
 from sidecar.recorder.sealed import SealedReader
+from sidecar.testing.bad_network import BadNetwork, Way
 
 DEK = bytes(range(32))
 

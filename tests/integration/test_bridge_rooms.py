@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.bridge.bad_network import BadNetwork, Way
 from sidecar.bridge.testing import (
     ALL_MEDIA,
     Client,
@@ -17,6 +16,7 @@ from sidecar.bridge.testing import (
     running_bridge,
 )
 from sidecar.domain import clock
+from sidecar.testing.bad_network import BadNetwork, Way
 
 
 def run(story: object) -> None:

@@ -7,8 +7,8 @@ from itertools import groupby, pairwise
 
 import pytest
 
-from sidecar.bridge.bad_network import BadNetwork, Way, bad_network_thread
 from sidecar.bridge.testing import local_address
+from sidecar.testing.bad_network import BadNetwork, Way, bad_network_thread
 
 MEDIA = bytes([0x80]) + bytes(99)
 
