@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks._bridge_pictures import FPS, kept_frames
-from benchmarks.bridge import _SYSTEM_CORE, Load, System, _free_port, _pinned, load_for
-from benchmarks.common import started
+from benchmarks.bridge import _SYSTEM_CORE, Load, System, _pinned, load_for
+from benchmarks.common import free_port, started
 from sidecar.adapters.control_client import ControlClient
 from sidecar.adapters.key_files import KeyRing
 from sidecar.adapters.recorder_commands import RecorderCommands
@@ -42,7 +42,7 @@ class _Commands(RecorderCommands):
 
 @contextmanager
 def _bridge(folder: Path) -> Iterator[tuple[System, _Commands]]:
-    keys, port = folder / "keys", _free_port()
+    keys, port = folder / "keys", free_port()
     ring = KeyRing.open(keys)
     command = [sys.executable, "-m", "sidecar.bridge", "--listen", f"127.0.0.1:{port}"]
     command += ["--media", f"{local_address()}:0", "--keys", str(keys), "--recordings", str(folder / "recordings")]

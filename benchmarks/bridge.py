@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from typing import Any
 import requests
 
 from benchmarks._bridge_pictures import FPS, kept_frames
-from benchmarks.common import alternate, arguments, figure, median, started, table
+from benchmarks.common import alternate, arguments, figure, free_port, median, started, table
 from sidecar.adapters.key_files import KeyRing
 from sidecar.bridge.testing import local_address
 
@@ -115,18 +114,12 @@ def _pinned(core: int, *command: str) -> list[str]:
     return ["taskset", "-c", str(core), *command]
 
 
-def _free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def our_bridge(folder: Path) -> Iterator[System]:
     """Our bridge as it is shipped, with tokens."""
     keys = folder / "keys"
     KeyRing.open(keys)
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "sidecar.bridge", "--listen", f"127.0.0.1:{port}"]
     command += ["--media", f"{local_address()}:0", "--keys", str(keys)]
     with started(_pinned(_SYSTEM_CORE, *command), stdout=subprocess.PIPE) as process:
@@ -140,7 +133,7 @@ def janus(folder: Path) -> Iterator[System]:
     """Janus from Debian with its videoroom plugin, its own configuration folder, loopback only."""
     configuration = folder / "janus"
     configuration.mkdir()
-    port, first = _free_port(), 20000 + os.getpid() % 10 * 4000
+    port, first = free_port(), 20000 + os.getpid() % 10 * 4000
     (configuration / "janus.jcfg").write_text(
         "general: { debug_level = 1 session_timeout = 0 }\n"
         f'media: {{ rtp_port_range = "{first}-{first + 4000}" }}\n'
@@ -186,7 +179,7 @@ _UNUSED_PLUGINS = (
 def media_relay(folder: Path) -> Iterator[System]:
     """aiortc's MediaRelay."""
     del folder
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "benchmarks._bridge_relay", str(port)]
     with started(_pinned(_SYSTEM_CORE, *command), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

@@ -20,7 +20,8 @@ from benchmarks._processor import seconds_of
 from benchmarks._xmpp_load import LoadClient, group_message
 from benchmarks.common import arguments, figure, median, percentile, table
 from sidecar.domain.ids import ParticipantId, RoomName
-from tests.prosody.stand import AUTH, HOST, MUC, PROSODY, Sidecar, Stand, free_port
+from tests.prosody.stand import AUTH, HOST, MUC, PROSODY, Sidecar, Stand
+from tests.servers.ports import free_port
 
 ROOMS, PEOPLE = 200, 3
 STORM, STORM_S = 300, 2.0

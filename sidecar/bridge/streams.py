@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 TrackKind = Literal["microphone", "camera", "share"]
 CACHE_PACKETS = 1024  # about three seconds of 1080p: a power of two, the sequence number is the index
-CLOCK_RATE = {"opus": 48000, "VP8": 90000, "H264": 90000}
 _KEY_FRAME_INTERVAL_S = 0.5  # a sender that is asked more often only makes worse pictures
 _MIN_SWITCH_GAP_S = 0.02
 

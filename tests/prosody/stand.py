@@ -8,7 +8,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -24,13 +23,13 @@ from cryptography.hazmat.primitives import serialization
 
 from sidecar.domain.clock import utc_now
 from sidecar.domain.control_tokens import SeenIds, mint_control_token, verify_control_token
-from sidecar.domain.identity import LoA
-from sidecar.domain.ids import MeetingId, ParticipantId, RoomName
+from sidecar.domain.ids import ParticipantId
 from sidecar.domain.jws import JwkSet, LocalSigningKey, local_signing_key, new_private_key
-from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy.features import jitsi_features
-from sidecar.domain.tokens import JoinClaims, mint_join_token, new_jti
+from sidecar.domain.tokens import mint_join_token, new_jti
+from sidecar.testing.tokens import join_claims
 from tests.prosody.xmpp_client import XmppClient
+from tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PROSODY = os.environ.get("PROSODY_UNDER_TEST", "prosody")  # script/prosody-13 names another than the installed one
@@ -169,12 +168,6 @@ def somebody() -> ParticipantId:
     return ParticipantId(f"p_{next(_numbers)}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class Stand:
     """One running Prosody. Made by `running_stand`; `folder` is its own and outlives restarts."""
@@ -272,29 +265,19 @@ class Stand:
         now = changes.pop("now", utc_now())
         ttl, key = changes.pop("ttl", 60), changes.pop("key", self.sidecar.join_key)
         moderator = changes.get("moderator", False)
-        claims: dict[str, Any] = {
-            "issuer": "tillit",
-            "audience": "shard-se",
-            "brand": "exempelbanken",
-            "room": RoomName("r7hq2m"),
+        claims = {
             "jti": new_jti(),
             "user_id": ParticipantId(f"p_{who}"),
             "name": who.capitalize(),
             "affiliation": "owner" if moderator else "member",
             "moderator": moderator,
             "features": jitsi_features(frozenset(permissions)),
-            "meeting": MeetingId("m_mortgage"),
             "band": "medium",
-            "type_ref": "mortgage@7",
-            "capacity": Capacity.CUSTOMER,
-            "loa": LoA.SUBSTANTIAL,
             "method": "bankid",
             "permissions": frozenset(permissions),
-            "region": "se",
-            "encryption": "bridge",
             "session_until": now + timedelta(seconds=changes.pop("session", 3600)),
         }
-        return mint_join_token(JoinClaims(**claims | changes), signing_key=key, now=now, ttl=timedelta(seconds=ttl))
+        return mint_join_token(join_claims(**claims | changes), signing_key=key, now=now, ttl=timedelta(seconds=ttl))
 
     async def connect(self, token: str, room: str = "r7hq2m", *, host: str = HOST) -> XmppClient:
         """Log in with a join token. Raises RefusedError."""
