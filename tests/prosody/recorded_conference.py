@@ -15,8 +15,8 @@ import av
 from sidecar.bridge.commands import begin_recording
 from sidecar.bridge.jitsi.config import RecorderConfig
 from sidecar.bridge.jitsi.host import JitsiRecorder
+from sidecar.bridge.jitsi.login import Account
 from sidecar.bridge.jitsi.room import JitsiRoom
-from sidecar.bridge.jitsi.stream import Account
 from sidecar.bridge.recording import RoomRecording
 from sidecar.bridge.testing import eventually
 from sidecar.recorder.handover import seal_for

@@ -223,7 +223,7 @@ def test_a_recorder_that_is_killed_leaves_what_it_wrote_and_the_meeting_is_told(
             await bank.asks()
             await bank.says_yes()
             await bank.is_running()
-            await until(lambda: bank.position() > 2500, f"nothing is recorded: {bank.log()[-2000:]}")
+            await until(lambda: bank.position() > 2200, f"nothing is recorded: {bank.log()[-2000:]}")
             assert bank.process is not None
             assert bank.product.services.conference.health()["shard-se-recorder"] == "ok"
             bank.process.kill()

@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from sidecar.bridge.jitsi.stream import Account, Stream, XmppError
+from sidecar.bridge.jitsi.login import Account, XmppError
+from sidecar.bridge.jitsi.stream import Stream
 from tests.prosody.recorded_conference import HIDDEN, PASSWORD, recorder_stand
 from tests.prosody.stand import HOST, MUC, Stand, has_prosody
 from tests.prosody.xmpp_client import RefusedError, XmppClient, error_of
@@ -157,7 +158,7 @@ def test_a_wrong_password_or_host_is_an_error_with_its_reason(stand: Stand, monk
         )  # Prosody 13 binds no prefix before it has a host
         assert "does not answer" in await opens(Account("ws://127.0.0.1:9/x", HOST, "recorder", HIDDEN, PASSWORD))
         # A host that takes the password in the clear only, as if it were not on this machine
-        monkeypatch.setattr("sidecar.bridge.jitsi.stream._is_loopback", lambda _: False)
+        monkeypatch.setattr("sidecar.bridge.jitsi.login._is_loopback", lambda _: False)
         away = Account(url, HOST, "focus", f"auth.{HOST}", "insecure")
         assert "keeps the password secret" in await opens(away)
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sidecar.bridge.jitsi import presence
 from sidecar.bridge.jitsi.channel import BridgeChannel
 from sidecar.bridge.jitsi.jingle import JingleError, Offer, Source, accept, read_offer, read_sources, terminate
+from sidecar.bridge.jitsi.login import Account
 from sidecar.bridge.jitsi.sdp import Sections, describe
-from sidecar.bridge.jitsi.stream import Account
 from sidecar.bridge.jitsi.xml import XmlError, local_name, parse, tag
 
 HEAD = "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='abc' initiator='r@muc.meet.test/focus'>"

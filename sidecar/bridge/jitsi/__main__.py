@@ -13,7 +13,7 @@ from sidecar.bridge.commands import GATE, add_recording_commands, authenticated,
 from sidecar.bridge.gate import ControlGate
 from sidecar.bridge.jitsi.config import RecorderConfig
 from sidecar.bridge.jitsi.host import JitsiRecorder
-from sidecar.bridge.jitsi.stream import Account
+from sidecar.bridge.jitsi.login import Account
 from sidecar.bridge.keys import PemSigner
 from sidecar.domain.errors import ConfigurationError
 from sidecar.logs import configure_logging

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidecar.bridge.jitsi.stream import Account
+from sidecar.bridge.jitsi.login import Account
 
 
 @dataclass(frozen=True)

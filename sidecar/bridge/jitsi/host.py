@@ -10,9 +10,9 @@ import aiohttp
 
 from sidecar.bridge.events import EventOutbox, Reporter
 from sidecar.bridge.jitsi.config import RecorderConfig
+from sidecar.bridge.jitsi.login import StanzaError, XmppError
 from sidecar.bridge.jitsi.participant import Participant
 from sidecar.bridge.jitsi.room import UNKNOWN, JitsiRoom
-from sidecar.bridge.jitsi.stream import StanzaError, XmppError
 from sidecar.bridge.recording import RecorderHost
 from sidecar.domain.errors import ConflictError, NotFoundError
 

@@ -16,9 +16,10 @@ import aiohttp
 from sidecar.bridge.jitsi import jingle, presence
 from sidecar.bridge.jitsi.intake import Intake
 from sidecar.bridge.jitsi.jingle import FOCUS, JINGLE, JingleError, Offer, Source
+from sidecar.bridge.jitsi.login import CLIENT, Account, StanzaError, XmppError, stanza_error
 from sidecar.bridge.jitsi.media import BridgeConnection
 from sidecar.bridge.jitsi.room import JitsiRoom
-from sidecar.bridge.jitsi.stream import CLIENT, Account, StanzaError, Stream, XmppError, stanza_error
+from sidecar.bridge.jitsi.stream import Stream
 from sidecar.bridge.jitsi.xml import Xml, local_name, tag
 from sidecar.domain.errors import NotRecordableError
 

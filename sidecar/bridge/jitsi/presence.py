@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from sidecar.bridge.jitsi.stream import CLIENT
+from sidecar.bridge.jitsi.login import CLIENT
 from sidecar.bridge.jitsi.xml import Xml, local_name, tag
 
 MUC = "http://jabber.org/protocol/muc"

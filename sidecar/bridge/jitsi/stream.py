@@ -1,29 +1,24 @@
 """One XMPP connection over WebSocket, logged in, that comes back by itself when the network was away for a moment.
 
-Source: RFC 7395 (framing), RFC 6120 (SASL, binding), RFC 5802 (SCRAM), XEP-0198 (acknowledgements, resumption),
-XEP-0199 (pings, without which a proxy cuts the connection).
+Source: RFC 7395 (framing), RFC 6120 section 7 (binding), XEP-0198 (acknowledgements, resumption), XEP-0199 (pings,
+without which a proxy cuts the connection).
 """
 
 import asyncio
-import base64
 import itertools
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 from xml.etree.ElementTree import Element
 
 import aiohttp
-from scramp import ScramClient, ScramException  # type: ignore[import-untyped]  # ships no types
 
+from sidecar.bridge.jitsi.login import CLIENT, Account, StanzaError, XmppError, condition_of, log_in, stanza_error
 from sidecar.bridge.jitsi.xml import MAX_BYTES, Xml, XmlError, local_name, parse, tag
 
 log = logging.getLogger(__name__)
 
-CLIENT = "jabber:client"
 _FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
-_SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 _BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 _SM = "urn:xmpp:sm:3"
 _STANZAS = frozenset({"iq", "message", "presence"})
@@ -33,34 +28,6 @@ _PING_EVERY_S, _PONG_WITHIN_S = 5.0, 5.0  # who is deaf sees nobody come: ten se
 _RESUME_FOR_S = 20.0  # Prosody keeps a sleeping stream for 60 s on the Jitsi image, and no gap is as long as a minute
 _RETRY_S = (0.1, 0.3, 1.0, 2.0)
 _ASK_RECEIPT_EVERY = 5  # stanzas of ours
-
-
-class XmppError(ConnectionError):
-    """The connection or the login did not succeed. condition: what the server said, "" where it said nothing."""
-
-    def __init__(self, text: str, condition: str = "") -> None:
-        super().__init__(text)
-        self.condition = condition
-
-
-class StanzaError(Exception):
-    """The other side answered a request with an error. condition: its defined condition, such as "not-allowed"."""
-
-    def __init__(self, condition: str, text: str = "") -> None:
-        super().__init__(f"{condition} {text}".strip())
-        self.condition = condition
-        self.text = text
-
-
-@dataclass(frozen=True)
-class Account:
-    """Who logs in where. url: ws:// or wss://. domain: the users' host. host: the account's own, hidden one."""
-
-    url: str
-    domain: str
-    user: str
-    host: str
-    password: str = field(repr=False)
 
 
 class Stream:
@@ -159,7 +126,7 @@ class Stream:
                 )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise XmppError("Prosody does not answer") from error
-        await self._log_in(await self._begin())
+        await log_in(self._account, await self._begin(), put=self._put, take=self._next)
         return await self._begin()
 
     async def _begin(self) -> Element:
@@ -169,43 +136,15 @@ class Stream:
             raise XmppError("this is no XMPP server")
         features = await self._next()
         if local_name(features) != "features":
-            raise XmppError("Prosody does not serve this host", _condition(features))
+            raise XmppError("Prosody does not serve this host", condition_of(features))
         return features
-
-    async def _log_in(self, features: Element) -> None:
-        offered = {each.text or "" for each in features.iter(f"{{{_SASL}}}mechanism")}
-        account = self._account
-        scram = [name for name in ("SCRAM-SHA-256", "SCRAM-SHA-1") if name in offered]
-        if scram:
-            client = ScramClient(scram, account.user, account.password)
-            await self._auth(client.mechanism_name, client.get_client_first())
-            try:
-                client.set_server_first(_text(self._checked(await self._next(), "challenge")))
-                await self._put(tag("response", _SASL, _base64(client.get_client_final())))
-                client.set_server_final(_text(self._checked(await self._next(), "success")))
-            except ScramException as error:
-                raise XmppError("Prosody does not know the password either") from error
-        elif "PLAIN" in offered and (account.url.startswith("wss://") or _is_loopback(account.url)):
-            await self._auth("PLAIN", f"\0{account.user}\0{account.password}")
-            self._checked(await self._next(), "success")
-        else:
-            raise XmppError("Prosody offers no way to log in that keeps the password secret")
-
-    async def _auth(self, mechanism: str, first: str) -> None:
-        await self._put(tag("auth", _SASL, _base64(first), mechanism=mechanism))
-
-    @staticmethod
-    def _checked(answer: Element, wanted: str) -> Element:
-        if local_name(answer) != wanted:
-            raise XmppError("Prosody refused the recorder's account", _condition(answer))
-        return answer
 
     async def _bind(self, features: Element) -> None:
         await self._put(tag("iq", CLIENT, tag("bind", _BIND), type="set", id="bind"))
         bound = await self._next()
         self.jid = bound.findtext(f".//{{{_BIND}}}jid") or ""
         if not self.jid:
-            raise XmppError("Prosody gave the recorder no address", _condition(bound))
+            raise XmppError("Prosody gave the recorder no address", condition_of(bound))
         if features.find(f"{{{_SM}}}sm") is not None:
             await self._put(tag("enable", _SM, resume="true"))
             enabled = await self._next()
@@ -235,7 +174,7 @@ class Stream:
     def _take(self, element: Element) -> None:
         name = local_name(element)
         if name == "close":
-            raise XmppError("Prosody closed the stream", _condition(element))
+            raise XmppError("Prosody closed the stream", condition_of(element))
         if name == "r":
             self._out.put_nowait(tag("a", _SM, h=self._taken % (1 << 32)))
         elif name == "a":
@@ -367,36 +306,3 @@ class Stream:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(XmppError("the connection to Prosody ended"))
-
-
-def stanza_error(stanza: Element) -> StanzaError:
-    """Return what an error stanza says."""
-    error = stanza.find(f"{{{CLIENT}}}error")
-    condition, text = "undefined-condition", ""
-    for each in error if error is not None else ():
-        if local_name(each) == "text":
-            text = (each.text or "")[:100]
-        elif each.tag.startswith("{urn:ietf:params:xml:ns:xmpp-stanzas}"):
-            condition = local_name(each)
-    return StanzaError(condition, text)
-
-
-def _condition(element: Element) -> str:
-    inner: Any = next(iter(element), None)
-    return local_name(inner) if inner is not None else local_name(element)
-
-
-def _text(element: Element) -> str:
-    try:
-        return base64.b64decode(element.text or "", validate=True).decode()
-    except ValueError as error:
-        raise XmppError("Prosody's login cannot be read") from error
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _is_loopback(url: str) -> bool:
-    host = url.partition("://")[2].partition("/")[0].rpartition(":")[0].strip("[]")
-    return host in ("127.0.0.1", "::1", "localhost")
