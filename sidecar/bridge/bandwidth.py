@@ -43,6 +43,7 @@ class Downlink:
         self.budget = float(START_BPS)
         self.loss = 0.0
         self.queue_s = 0.0
+        self.draining = False  # pictures are held back until the queue is gone: what gets through says nothing now
         self.delivered = 0.0
         self._reports: deque[tuple[float, int, int, int]] = deque()
         self._sums = [0, 0, 0]  # arrived, lost, arrived bytes within the window
@@ -70,7 +71,9 @@ class Downlink:
             self._congested_reports += 1
         else:
             self._congested_reports = 0
-        if self._congested_reports >= _REPORTS_CONGESTED:
+        if self.draining:
+            self._congested_reports, self._grown_at = 0, now
+        elif self._congested_reports >= _REPORTS_CONGESTED:
             self._decrease(self.delivered * _BACK_OFF, now)
         elif self.loss > _LOSS_CONGESTED:
             self._decrease(self._after_loss(), now)

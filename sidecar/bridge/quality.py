@@ -99,10 +99,11 @@ class QualityKeeper:
         budget = peer.downlink.budget
         if tracks:
             self._consider_sound_only(budget, now)
+        overrun = self._is_overrun(now)
         if self.sound_only:
             self.shares, self._refused = {}, frozenset(tracks)
             return
-        if self._is_overrun(now):
+        if overrun:
             # The limits are on their way to the senders; what still comes would stand before the voice.
             self.shares = {tracks[k]: bps for k, bps in allocate(budget, voices, wishes).items()}
             self._refused = frozenset(tracks)
@@ -121,11 +122,12 @@ class QualityKeeper:
         elapsed, bits = now - self._looked[0], (sent - self._looked[1]) * 8
         self._looked = (now, sent)
         if self._overrun_until:
-            if now >= self._overrun_until or downlink.queue_s < _QUEUE_GONE_S:
+            if self.sound_only or now >= self._overrun_until or downlink.queue_s < _QUEUE_GONE_S:
                 self._overrun_until = 0.0
         elif downlink.queue_s > _QUEUE_LONG_S and bits > _OVERRUN * downlink.budget * elapsed:
             self._overrun_until = now + _OVERRUN_LONGEST_S
-        return bool(self._overrun_until)
+        downlink.draining = bool(self._overrun_until)
+        return downlink.draining
 
     def _consider_sound_only(self, budget: float, now: float) -> None:
         if not self.sound_only:

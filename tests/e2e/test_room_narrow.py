@@ -71,6 +71,8 @@ def test_lines_go_before_frames_frames_before_the_picture_and_the_sound_never(
     until(maja, lambda: measured(maja, ELIN)[0] > 100)
     until(elin, lambda: measured(elin, MAJA)[0] > 30)
     before = watched(elin, maja, 0)
+    if any(sample.maja.get("fps", 0) < 15 for sample in before):
+        pytest.skip(f"this machine is too busy: over a good network the picture already suffers: {before}")
     events: list[dict[str, Any]] = []
     real.run(lambda bridge: bridge.events.on_event.append(events.append))
     height, fps = (max(sample.maja.get(name, 0) for sample in before) for name in ("height", "fps"))
