@@ -1,7 +1,10 @@
-"""A store in one SQLite file: a connection for each thread, WAL, and a writer that does not sleep while it waits."""
+"""A store in one SQLite file: a connection for each read under way, WAL, and a writer that waits without sleeping long.
+
+A connection holds three files open and a cache of pages. So there are as many as ever read at once, not as many as
+threads, and the one used last is taken first: of 64 threads a few are busy, and its pages are still at hand.
+"""
 
 import sqlite3
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,11 +25,11 @@ class SqliteEngine:
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self._path = path
-        self._local = threading.local()
+        self._idle: list[sqlite3.Connection] = []  # whoever reads takes one off the end: each list method is one step
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def migrate(self, migrations: Sequence[str]) -> None:
-        connection = self._connection()
+        connection = self._take()
         try:
             connection.execute("BEGIN IMMEDIATE")
             done = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -36,16 +39,22 @@ class SqliteEngine:
                 connection.execute(f"PRAGMA user_version = {number}")
             connection.execute("COMMIT")
         except sqlite3.Error as error:
+            connection.close()
             raise StoreUnavailableError(f"{self.name}: {error}") from error
+        self._idle.append(connection)
 
     def read(self, sql: str, args: Sequence[object]) -> list[Row]:
+        connection = self._take()
         try:
-            return self._connection().execute(sql, tuple(args)).fetchall()
+            rows: list[Row] = connection.execute(sql, tuple(args)).fetchall()
         except sqlite3.Error as error:
+            connection.close()
             raise StoreUnavailableError(f"{self.name}: {error}") from error
+        self._idle.append(connection)
+        return rows
 
     def begin(self, previous: sqlite3.Connection | None) -> sqlite3.Connection:
-        connection = previous or self._connect(busy_s=0.0, check_same_thread=False)
+        connection = previous or self._connect(busy_s=0.0)
         _patiently(connection, "BEGIN IMMEDIATE")
         return connection
 
@@ -57,24 +66,26 @@ class SqliteEngine:
             connection.execute("ROLLBACK")
 
     def close(self, connection: sqlite3.Connection | None = None) -> None:
-        if connection is None:
-            connection, self._local.connection = getattr(self._local, "connection", None), None
         if connection is not None:
             connection.close()
+            return
+        while self._idle:
+            self._idle.pop().close()
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            try:
-                connection = self._local.connection = self._connect(busy_s=_BUSY_S)
-            except sqlite3.Error as error:
-                raise StoreUnavailableError(f"{self.name}: {error}") from error
-        return connection
+    def _take(self) -> sqlite3.Connection:
+        """Return a connection nobody else uses. Raises StoreUnavailableError."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._connect(busy_s=_BUSY_S)
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"{self.name}: {error}") from error
 
-    def _connect(self, *, busy_s: float, check_same_thread: bool = True) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=check_same_thread
-        )
+    def _connect(self, *, busy_s: float) -> sqlite3.Connection:
+        # One thread after another uses it, never two at once.
+        connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         _patiently(connection, "PRAGMA journal_mode = WAL")  # SQLite does not wait here when others start too
         connection.execute("PRAGMA synchronous = FULL")
