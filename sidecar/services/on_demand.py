@@ -69,8 +69,8 @@ class OnDemand:
                 "policy_sha256": meeting_type.source_sha256,
                 "band": meeting_type.band.value,
                 "on_demand": True,
-            }
-            | {"starts_at": to_text(now)},
+                "starts_at": to_text(now),
+            },
         )
         if not self._hours(brand).is_open(now):
             self._acts.refuse(act, _CLOSED)

@@ -140,13 +140,13 @@ export async function alreadyAllowed() {
 }
 
 /** What the camera is asked for: 1080p where it has it, never a failure where it has not. @param {string} deviceId */
-export function cameraWish(deviceId = "") {
+function cameraWish(deviceId = "") {
   const device = deviceId ? { deviceId: { ideal: deviceId } } : {};
   return { ...device, width: { ideal: 1920 }, height: { ideal: 1080 }, frameRate: { ideal: 30, max: 30 } };
 }
 
 /** @param {string} deviceId */
-export function microphoneWish(deviceId = "") {
+function microphoneWish(deviceId = "") {
   const device = deviceId ? { deviceId: { ideal: deviceId } } : {};
   return { ...device, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 }

@@ -132,7 +132,7 @@ export class Background {
 }
 
 /** What the browser says of a camera's own blur (Media Capture and Streams Extensions, backgroundBlur). @param {MediaStreamTrack} raw */
-export const canItself = (raw) => Boolean(/** @type {any} */ (raw.getCapabilities?.())?.backgroundBlur?.includes(true));
+const canItself = (raw) => Boolean(/** @type {any} */ (raw.getCapabilities?.())?.backgroundBlur?.includes(true));
 
 /** @param {MediaStreamTrack} raw */
 const blurs = (raw) => /** @type {any} */ (raw.getSettings()).backgroundBlur === true;

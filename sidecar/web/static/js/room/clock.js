@@ -2,7 +2,7 @@
 // Times as the reader's language writes them, and how long is left. Pure.
 
 /** Milliseconds before the end when everybody is told. */
-export const SOON = 120_000;
+const SOON = 120_000;
 
 /** "14.18" in Swedish, "14:18" in English: the separator is one of the page's texts. @param {Date} at @param {string} separator */
 export const clock = (at, separator) => `${String(at.getHours()).padStart(2, "0")}${separator}${String(at.getMinutes()).padStart(2, "0")}`;

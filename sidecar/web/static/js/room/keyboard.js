@@ -53,7 +53,7 @@ function cycle(areas, back) {
 }
 
 /** True where typing means writing. @param {EventTarget | null} target */
-export const isField = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+const isField = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
 
 /** Milliseconds that tell a press from holding. */
 export const HOLD = 300;

@@ -2,7 +2,7 @@
 // Where each person sits on the stage. Pure: names of places in, names of places out; room.css draws them.
 
 /** How many small pictures a row or column holds before the rest become one "+2" cell. */
-export const ROW = 4;
+const ROW = 4;
 
 /**
  * @typedef {object} Scene

@@ -5,7 +5,7 @@ import { byId, one, redraw, rove, write } from "./dom.js";
 import { mayAny, refusal } from "./state.js";
 
 /** The permissions of which one is enough for each button. */
-export const NEEDS = /** @type {const} */ ({
+const NEEDS = /** @type {const} */ ({
   camera: ["show_camera"],
   microphone: ["speak"],
   share: ["share_window", "share_screen"],

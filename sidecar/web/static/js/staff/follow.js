@@ -12,7 +12,7 @@ export function newcomers(before, now) {
 }
 
 /** What tells an element of a page from others when the page is fetched again. @param {Element} element */
-export function keyOf(element) {
+function keyOf(element) {
   const form = element.closest("form");
   const action = form ? form.getAttribute("action") || "" : "";
   const own = ["id", "data-post", "href", "data-body"].map((name) => element.getAttribute(name) || "");
