@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from sidecar.domain import clock
+from sidecar.testing.pages import chromium, hear_complaints
 from tests.e2e import room_stub as stub
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -75,12 +75,8 @@ def real() -> Iterator[stub.Stub]:
 
 @pytest.fixture(scope="module")
 def room_browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium(FLAGS, executable=CHROMIUM) as opened:
         yield opened
-        opened.close()
 
 
 Enter = Callable[..., Page]
@@ -98,16 +94,7 @@ def enter(room_browser: Browser) -> Iterator[Enter]:
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.add_init_script(WATCH + script)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console",
-            # A refusal is an answer of the server, not a fault of the page; the browser writes both down.
-            lambda line: (
-                complaints.append(line.text)
-                if line.type == "error" and "the server responded with a status of" not in line.text
-                else None
-            ),
-        )
+        hear_complaints(page, complaints)
         page.goto(f"/v/{stage.state['me']['id']}/room{query}")
         return page
 
@@ -144,11 +131,6 @@ def open_panel(page: Page, name: str) -> Locator:
     panel = page.locator(f"[data-panel={name}]")
     expect(panel).to_be_visible()
     return panel
-
-
-def findings(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
 def outside_the_screen(page: Page) -> list[str]:

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from flask import Flask, Response, jsonify, render_template, request
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from werkzeug.serving import make_server
 
 import sidecar.web
 from sidecar.adapters.i18n import Translator, available_languages, language_menu
 from sidecar.domain.branding import Brand, brand_css
+from sidecar.testing.pages import chromium, findings, wider_than_screen
 from sidecar.web.customer_views import lobby_view, notice, refused_view
 from tests.e2e.room_steps import until
 
@@ -331,12 +331,8 @@ def site(desk: Desk) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium(FLAGS, executable=CHROMIUM) as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -355,24 +351,6 @@ def page(browser: Browser, site: str) -> Iterator[Page]:
 @pytest.fixture(autouse=True)
 def fresh(desk: Desk) -> None:
     desk.begin()
-
-
-def findings(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
-
-
-def wider_than_screen(page: Page) -> list[str]:
-    found: list[str] = page.evaluate(
-        """() => {
-            const width = document.documentElement.clientWidth;
-            if (document.documentElement.scrollWidth <= width) return [];
-            return [...document.body.querySelectorAll("*")]
-                .filter((one) => one.getBoundingClientRect().right > width + 1 && !one.closest(".hidden"))
-                .map((one) => one.outerHTML.slice(0, 120));
-        }"""
-    )
-    return found
 
 
 @pytest.mark.requirement("R016", "R054", "R056")

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from sidecar.testing.pages import findings
 from tests.e2e import room_steps as steps
 from tests.e2e import room_stub as stub
-from tests.e2e.room_steps import ELIN, MAJA, SCREENS, Enter, answer, control, findings, joined, open_panel
+from tests.e2e.room_steps import ELIN, MAJA, SCREENS, Enter, answer, control, joined, open_panel
 
 pytestmark = pytest.mark.e2e
 quiet, enter, room_browser = steps.quiet, steps.enter, steps.room_browser  # fixtures

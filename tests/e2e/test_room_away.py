@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from sidecar.testing.pages import findings
 from tests.e2e import room_steps as steps
 from tests.e2e import room_stub as stub
-from tests.e2e.room_steps import ELIN, MAJA, SAMIR, Enter, cameras, findings, joined, picture, tile, until
+from tests.e2e.room_steps import ELIN, MAJA, SAMIR, Enter, cameras, joined, picture, tile, until
 
 pytestmark = pytest.mark.e2e
 quiet, enter, room_browser = steps.quiet, steps.enter, steps.room_browser  # fixtures

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from sidecar.testing.pages import findings
 from tests.e2e import room_steps as steps
 from tests.e2e import room_stub as stub
 from tests.e2e.room_steps import (
@@ -16,7 +17,6 @@ from tests.e2e.room_steps import (
     Enter,
     cameras,
     control,
-    findings,
     joined,
     open_panel,
     picture,

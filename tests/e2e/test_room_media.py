@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from sidecar.domain import clock
+from sidecar.testing.pages import findings
 from tests.e2e import room_steps as steps
 from tests.e2e import room_stub as stub
 from tests.e2e.room_steps import (
@@ -24,7 +25,6 @@ from tests.e2e.room_steps import (
     answer,
     cameras,
     control,
-    findings,
     joined,
     measured,
     picture,

@@ -21,11 +21,11 @@ from sidecar.domain.permissions import Capacity
 from sidecar.services.reports import MediaReport
 from sidecar.testing import MAJA, Clock, Product
 from sidecar.testing import Browser as Visit
+from sidecar.testing.pages import findings, hear_complaints
 from tests.e2e.room_steps import (
     CHROMIUM,
     answer,
     control,
-    findings,
     joined,
     open_panel,
     outside_the_screen,
@@ -77,15 +77,7 @@ class World:
                 context.add_cookies([{"name": name, "value": visit.cookie(name), "url": f"http://{HOST}"}])
         page = context.new_page()
         page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on(
-            "console",
-            lambda line: (
-                self.complaints.append(line.text)
-                if line.type == "error" and "the server responded with a status of" not in line.text
-                else None
-            ),
-        )
+        hear_complaints(page, self.complaints)
         page.goto(f"/v/{visit.place}/room")
         return page
 

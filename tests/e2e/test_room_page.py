@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from sidecar.testing.pages import findings
 from tests.e2e import room_steps as steps
 from tests.e2e import room_stub as stub
 from tests.e2e.room_steps import (
@@ -26,7 +27,6 @@ from tests.e2e.room_steps import (
     answer,
     cameras,
     control,
-    findings,
     joined,
     open_panel,
     outside_the_screen,

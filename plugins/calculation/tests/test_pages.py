@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
+
+from sidecar.testing import pages
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -32,12 +33,8 @@ def base(room: Any) -> Iterator[str]:
 
 @pytest.fixture
 def chromium(base: str) -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with pages.chromium(FLAGS, executable=CHROMIUM) as opened:
         yield opened
-        opened.close()
 
 
 def panel(chromium: Browser, base: str, who: Any, complaints: list[str], *, size: tuple[int, int]) -> Page:
@@ -49,15 +46,7 @@ def panel(chromium: Browser, base: str, who: Any, complaints: list[str], *, size
     context.add_init_script(NO_MEDIA)
     page = context.new_page()
     page.set_default_timeout(15_000)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda line: (
-            complaints.append(line.text)
-            if line.type == "error" and "responded with a status of" not in line.text
-            else None
-        ),
-    )
+    pages.hear_complaints(page, complaints)
     page.goto(f"/v/{who.place}/room")
     page.locator("#more").click()
     page.locator("#menu-items [data-key=calculation] button").click()
@@ -69,11 +58,6 @@ def picture(page: Page, name: str, tmp_path: Path) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / f"calculation-{name}.png")
-
-
-def findings(page: Page) -> list[str]:
-    found = Axe().run(page, context="[data-panel=calculation]").response["violations"]
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
 @pytest.mark.requirement("R098")
@@ -112,8 +96,8 @@ def test_both_see_the_same_figures_as_soon_as_they_are_made(
     maja.locator(".calc-chart").scroll_into_view_if_needed()
     picture(maja, "customer-phone", tmp_path)
     assert maja.locator("#calc-amount").count() == 0
-    assert findings(elin) == []
-    assert findings(maja) == []
+    assert pages.findings(elin, within="[data-panel=calculation]") == []
+    assert pages.findings(maja, within="[data-panel=calculation]") == []
     assert maja.evaluate("document.documentElement.scrollWidth") <= 390
     assert complaints == []
     for page in (elin, maja):

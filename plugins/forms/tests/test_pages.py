@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sidecar.plugin_api import utc_now
-from sidecar.testing import Clock, Product
+from sidecar.testing import Clock, Product, pages
 from sidecar.testing.product import Browser as Client
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
@@ -35,12 +34,8 @@ NO_MEDIA = """
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with pages.chromium(FLAGS, executable=CHROMIUM) as opened:
         yield opened
-        opened.close()
 
 
 Serve = Callable[[Product], str]
@@ -87,8 +82,7 @@ def open_page(chromium: Browser, serve: Serve) -> Iterator[Open]:
         context.add_init_script(NO_MEDIA)
         page = context.new_page()
         page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda line: complaints.append(line.text) if _is_complaint(line) else None)
+        pages.hear_complaints(page, complaints)
         page.goto(path)
         return page
 
@@ -98,20 +92,10 @@ def open_page(chromium: Browser, serve: Serve) -> Iterator[Open]:
     assert complaints == []
 
 
-def _is_complaint(line: Any) -> bool:
-    """A refusal is an answer of the server, not a fault of the page; the browser writes both down."""
-    return line.type == "error" and "the server responded with a status of" not in line.text
-
-
 def picture(page: Page, name: str, tmp_path: Path) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / f"forms-{name}.png")
-
-
-def findings(page: Page, within: str) -> list[str]:
-    found = Axe().run(page, context=within).response["violations"]
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
 def open_forms(page: Page) -> Any:
@@ -181,8 +165,8 @@ def test_two_people_fill_in_one_form_and_see_each_other_do_it(
     picture(elin, "preview", tmp_path)
     at_maja.locator("[data-field=with_co_borrower]").scroll_into_view_if_needed()
     picture(maja, "together-phone", tmp_path)
-    assert findings(elin, "[data-panel=forms]") == []
-    assert findings(maja, "[data-panel=forms]") == []
+    assert pages.findings(elin, within="[data-panel=forms]") == []
+    assert pages.findings(maja, within="[data-panel=forms]") == []
     assert maja.evaluate("document.documentElement.scrollWidth") <= 390
 
     # Removing is asked once, with the focus on staying.
@@ -236,7 +220,7 @@ def test_a_visitor_fills_in_reads_and_signs_on_a_phone(
     page = open_page(base, "/x/forms/f/gala_order", size=(390, 844))
     expect(page.get_by_role("heading", name="Biljetter till galan")).to_be_visible()
     picture(page, "gala-empty", tmp_path)
-    assert findings(page, "main") == []
+    assert pages.findings(page, within="main") == []
 
     page.get_by_role("button", name="Läs igenom").click()
     expect(page.get_by_label("Namn")).to_be_focused()
@@ -253,13 +237,13 @@ def test_a_visitor_fills_in_reads_and_signs_on_a_phone(
     expect(page.get_by_role("heading", name="Läs igenom innan du skriver under")).to_be_visible()
     expect(page.locator(".form-paper")).to_contain_text("Åsa Öberg kan avboka")
     picture(page, "gala-read", tmp_path)
-    assert findings(page, "main") == []
+    assert pages.findings(page, within="main") == []
     page.get_by_role("button", name="Skriv under").click()
     page.get_by_role("button", name="Skriv med fingret").click()
     page.get_by_label("Eller skriv ditt namn").fill("Åsa Öberg")
     page.get_by_role("button", name="Bekräfta").scroll_into_view_if_needed()
     picture(page, "gala-sign", tmp_path)
-    assert findings(page, "main") == []
+    assert pages.findings(page, within="main") == []
     page.get_by_role("button", name="Bekräfta").click()
 
     expect(page.get_by_role("heading", name="Klart. Du har skrivit under")).to_be_visible()
