@@ -76,9 +76,7 @@ class Room:
         if place.state is not ParticipantState.IN_ROOM:
             return
         act = self._act("participant.left", place, {"reason": reason})
-        away = replace(
-            place, state=ParticipantState.AWAY, left_at=self._clock(), lost=False, sharing=False, hand=False
-        )
+        away = replace(place, state=ParticipantState.AWAY, left_at=self._clock(), lost=False, sharing=False, hand=False)
         errand = self._command("bridge.expel", place, reason)
 
         def effect(tx: MeetingTx) -> None:
