@@ -131,34 +131,23 @@ class Feedback:
 
     def _resend_one(self, slot: Slot, track: Track, sequence: int, second: int, timestamp: int, payload: bytes) -> None:
         mine = slot.by_name.get(track.codecs[second & 0x7F].name)
-        if mine is None:
+        if mine is None or mine.rtx_payload_type is None or not slot.rtx_ssrc:
+            # A number goes out once: twice under GCM, in packets that differ, it gives the key of their tags away
+            # (RFC 7714, section 8.1). Whoever takes no repeats asks for a key frame.
             return
         if slot.renumber is not None:
             changed = memoryview(bytearray(payload))
             slot.renumber_vp8(changed, 0, len(payload))
             payload = bytes(changed)
-        marker = second & 0x80
-        timestamp = (timestamp + slot.timestamp_delta) & rtp.TIMESTAMP_MASK
-        plane = self._peer.bridge.plane
-        if mine.rtx_payload_type is not None and slot.rtx_ssrc:
-            slot.rtx_sequence = (slot.rtx_sequence + 1) & rtp.SEQUENCE_MASK
-            plane.send_rtp(
-                slot,
-                second_byte=marker | mine.rtx_payload_type,
-                sequence=slot.rtx_sequence,
-                ssrc=slot.rtx_ssrc,
-                timestamp=timestamp,
-                payload=struct.pack("!H", sequence) + payload,
-            )
-        else:
-            plane.send_rtp(
-                slot,
-                second_byte=marker | mine.payload_type,
-                sequence=sequence,
-                ssrc=slot.ssrc,
-                timestamp=timestamp,
-                payload=payload,
-            )
+        slot.rtx_sequence = (slot.rtx_sequence + 1) & rtp.SEQUENCE_MASK
+        self._peer.bridge.plane.send_rtp(
+            slot,
+            second_byte=(second & 0x80) | mine.rtx_payload_type,
+            sequence=slot.rtx_sequence,
+            ssrc=slot.rtx_ssrc,
+            timestamp=(timestamp + slot.timestamp_delta) & rtp.TIMESTAMP_MASK,
+            payload=struct.pack("!H", sequence) + payload,
+        )
 
     # To the participant, about what it sends
 

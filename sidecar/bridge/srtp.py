@@ -54,7 +54,6 @@ class SrtpSession:
             ssrc_type=Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND,
             srtp_profile=profile.number,
         )
-        policy.allow_repeat_tx = True  # a client without RTX gets the same packet again
         policy.window_size = REPLAY_WINDOW
         self._holder = ffi.gc(ffi.new("srtp_t *"), lambda holder: lib.srtp_dealloc(holder[0]))
         status = lib.srtp_create(self._holder, policy._policy)
