@@ -20,6 +20,7 @@ from sidecar.plugin_api import LANGUAGES, Band, JoinQuestion, MeetingFact
 from sidecar.plugin_manager import PluginManager, approve, check_approvals
 from sidecar.plugin_manager.approvals import package_files, read_approvals
 from sidecar.services.ports import Extensions
+from sidecar.testing.plugin_site import lay_plugin
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 QUESTION = JoinQuestion(
@@ -47,30 +48,10 @@ class Site:
     def install(self, code: str = SILENT, *, name: str = "", approved: bool = True, **manifest: str) -> str:
         """Install a plugin of its own name and return that. code: a class Plugin. manifest: TOML values."""
         name = name or f"throwaway{next(_numbers)}"  # a module is imported once per process
-        package = self.folder / f"tillit_{name}"
-        package.mkdir()
-        self.packages.add(package.name)
+        self.packages.add(f"tillit_{name}")
         head = "from sidecar.plugin_api import Decision, hookimpl\nCONTEXT = []\nHEARD = []\n"
         tail = "def load(context):\n    CONTEXT.append(context)\n    return Plugin()\n"
-        (package / "__init__.py").write_text(head + textwrap.dedent(code) + tail)
-        declared = {
-            "name": f'"{name}"',
-            "version": '"1.0"',
-            "publisher": '"Tests"',
-            "api_version": "1",
-            "purpose": '"To be tested."',
-            "data_goes": '"in-region"',
-            "hosts": "[]",
-            "permissions": "[]",
-            "audit_kinds": "[]",
-            "data": '[{what = "Nothing", why = "It is a test."}]',
-        } | manifest
-        lines = [f"{key} = {value}" for key, value in declared.items()]
-        (package / "manifest.toml").write_text("\n".join(lines))
-        info = self.folder / f"tillit_{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: tillit-{name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[tillit]\n{name} = tillit_{name}\n")
+        lay_plugin(self.folder, name, files={"__init__.py": head + textwrap.dedent(code) + tail}, manifest=manifest)
         if approved:
             self.approve(name)
         return name
