@@ -5,9 +5,6 @@ The product runs over a folder, its bridge is a process of its own, the pictures
 
 import json
 import os
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +13,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
-from sidecar.adapters.bridge import BridgeConference
-from sidecar.adapters.control_client import ControlClient
-from sidecar.bridge.testing import local_address
 from sidecar.domain import canary, clock
 from sidecar.domain.permissions import Capacity
 from sidecar.testing import MAJA, Browser, Product
+from tests.e2e.bridge_beside import BridgeBeside
 from tests.e2e.room_steps import CHROMIUM, FLAGS, answer, control
-from tests.servers.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -73,35 +66,10 @@ class Bank:
     def __init__(self, folder: Path) -> None:
         more = f"[plugins.share_firewall.systems]\ncustomer-records = {NUMBER}\n\n[web]\nsecure_cookies = false\n"
         self.product = Product(folder, clock=clock.utc_now, with_plugins=["share_firewall"], more=more)
-        self.server = make_server("127.0.0.1", 0, self.product.app, threaded=True)
-        self.url = f"http://localhost:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        services, port = self.product.services, free_port()
-        settings = services.settings
-        self.bridge = subprocess.Popen(
-            [
-                sys.executable, "-m", "sidecar.bridge", "--listen", f"127.0.0.1:{port}",
-                "--media", f"{local_address()}:0", "--keys", str(settings.keys.directory),
-                "--join-issuer", settings.tokens.issuer, "--join-audience", settings.tokens.audience,
-                "--control-issuer", settings.bridge.events_audience,
-                "--events-url", f"http://127.0.0.1:{self.server.server_port}/internal/bridge/events",
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        assert self.bridge.stdout is not None
-        assert "listens" in self.bridge.stdout.readline()
-        media: Any = BridgeConference(
-            ControlClient(
-                url=f"http://127.0.0.1:{port}",
-                issuer=settings.bridge.events_audience,
-                audience=settings.bridge.audience,
-                control_key=lambda: services.ring.signing_key("control"),
-                clock=clock.utc_now,
-            )
-        )
-        services.conference = media
-        services.room._conference = services.share_firewall._conference = media
+        services = self.product.services
+        self._beside = BridgeBeside(self.product)
+        self.url, media = self._beside.url, self._beside.conference
+        services.conference = services.room._conference = services.share_firewall._conference = media
         self.meeting = self.product.book(starts_at=clock.utc_now())
         self.elin = self.product.opens(self.meeting)
         self.maja = self.product.arrives(self.product.place_of(self.meeting, Capacity.CUSTOMER)).waits(MAJA)
@@ -111,9 +79,7 @@ class Bank:
         return [dict(each.data) for each in self.product.records(self.meeting) if each.kind == "share.cut"]
 
     def close(self) -> None:
-        self.bridge.terminate()
-        self.bridge.wait(10)
-        self.server.shutdown()
+        self._beside.close()
 
 
 @pytest.fixture

@@ -7,9 +7,6 @@ import io
 import os
 import re
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -22,18 +19,14 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
-from sidecar.adapters.bridge import BridgeConference
-from sidecar.adapters.control_client import ControlClient
-from sidecar.bridge.testing import local_address
 from sidecar.domain import clock
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.recordings import Recording, RecordingState
 from sidecar.recorder.canvas import read_code
 from sidecar.testing import AGNES, COLM, FRIDA, TURE, Browser, Clock, Product, guest
+from tests.e2e.bridge_beside import BridgeBeside
 from tests.e2e.room_steps import CHROMIUM, FLAGS
-from tests.servers.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -61,36 +54,9 @@ class Bank:
         self.clock = Running()
         self.product = Product(folder, clock=self.clock, more="[web]\nsecure_cookies = false\n")
         services = self.product.services
-        self.server = make_server("127.0.0.1", 0, self.product.app, threaded=True)
-        self.url = f"http://localhost:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        port = free_port()
-        settings = services.settings
-        self.bridge = subprocess.Popen(
-            [
-                sys.executable, "-m", "sidecar.bridge", "--listen", f"127.0.0.1:{port}",
-                "--media", f"{local_address()}:0", "--keys", str(settings.keys.directory),
-                "--join-issuer", settings.tokens.issuer, "--join-audience", settings.tokens.audience,
-                "--control-issuer", settings.bridge.events_audience,
-                "--events-url", f"http://127.0.0.1:{self.server.server_port}/internal/bridge/events",
-                "--recordings", str(settings.stores.data_dir / "recordings"),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        assert self.bridge.stdout is not None
-        assert "listens" in self.bridge.stdout.readline()
-        media: Any = BridgeConference(
-            ControlClient(
-                url=f"http://127.0.0.1:{port}",
-                issuer=settings.bridge.events_audience,
-                audience=settings.bridge.audience,
-                control_key=lambda: services.ring.signing_key("control"),
-                clock=clock.utc_now,
-            )
-        )
-        services.conference = media
-        services.room._conference = services.recordings._conference = media
+        self._beside = BridgeBeside(self.product, "--recordings", str(services.settings.stores.data_dir / "recordings"))
+        self.url, self.bridge, media = self._beside.url, self._beside.process, self._beside.conference
+        services.conference = services.room._conference = services.recordings._conference = media
         customer = self.product.customer(AGNES, segment="corporate")
         self.booked = self.product.book(
             type_name="corporate-fx",
@@ -118,9 +84,7 @@ class Bank:
         return self.recording
 
     def close(self) -> None:
-        self.bridge.kill()
-        self.bridge.wait(10)
-        self.server.shutdown()
+        self._beside.close()
 
 
 @pytest.fixture(scope="module")
