@@ -60,7 +60,9 @@ class Packet:
 class Bare:
     """A participant: a socket and SRTP keys."""
 
-    def __init__(self, bridge: Bridge, name: str, *, vp8: int = 96, transport_number: int = 3, rtx: bool = True) -> None:
+    def __init__(
+        self, bridge: Bridge, name: str, *, vp8: int = 96, transport_number: int = 3, rtx: bool = True
+    ) -> None:
         bridge.join("kitchen", grant(name), offer(vp8, transport_number, rtx=rtx))
         self.vp8, self.transport_number = vp8, transport_number
         self.peer: Peer = bridge.get_peer("kitchen", name)
