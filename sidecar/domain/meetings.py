@@ -1,5 +1,6 @@
 """A meeting and the places in it: states, and which state may follow which."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -138,6 +139,11 @@ class ChatLine:
     sender: ParticipantId
     at: datetime
     text: str = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the words, hexadecimal: what the log holds of them."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def may_open_door(meeting: Meeting, *, opens_before: timedelta, now: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sidecar.domain.audit import AuditLog, Entry
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.ids import MeetingId, PersonId, StaffId
-from sidecar.domain.meetings import Meeting, Participant
+from sidecar.domain.meetings import ChatLine, Meeting, Participant
 from sidecar.domain.policy import Decision, Policy, may_staff
 from sidecar.services.acts import Act, Acts
 from sidecar.services.ports import MeetingStore, PeopleStore
@@ -18,12 +18,16 @@ _NOT_YOURS = Decision(False, "default/own-meetings", "not-your-case")
 
 @dataclass(frozen=True)
 class Journal:
-    """One meeting's log as a person reads it. names: pseudonym -> name, or what is left of an erased one."""
+    """One meeting's log as a person reads it. names: pseudonym -> name, or what is left of an erased one.
+
+    chat: each line that was kept, and whether its words are the ones whose digest the log holds.
+    """
 
     meeting: Meeting
     places: Sequence[Participant]
     entries: Sequence[Entry]
     names: dict[str, str]
+    chat: Sequence[tuple[ChatLine, bool]]
 
 
 class Journals:
@@ -54,7 +58,12 @@ class Journals:
         self._check(meeting, reader, "journal.read")
         self._acts.note(Act("journal.read", reader.id, self._clock(), meeting.id))
         places = self._meetings.participants(meeting.id)
-        return Journal(meeting, places, self._audit.read(meeting.id), self.names(places))
+        entries = self._audit.read(meeting.id)
+        said = {
+            entry.record.data.get("line"): entry.record.data for entry in entries if entry.record.kind == "chat.sent"
+        }
+        chat = [(line, line.digest == said.get(line.id, {}).get("sha256")) for line in self._meetings.chat(meeting.id)]
+        return Journal(meeting, places, entries, self.names(places), chat)
 
     def evidence(self, meeting_id: MeetingId, *, actor: str, reader: StaffMember | None = None) -> bytes:
         """Return the evidence file. reader: a staff member, or None for a connected system's key."""

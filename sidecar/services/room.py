@@ -3,7 +3,6 @@
 The media side is told at once; what it could not be told stays an errand until it knows.
 """
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,9 +90,8 @@ class Room:
         words = text.strip()
         if not words or len(words) > _CHAT_SIGNS:
             raise InvalidInputError(f"A line of chat has 1 to {_CHAT_SIGNS} signs.", field="text")
-        digest = hashlib.sha256(words.encode()).hexdigest()
         line = ChatLine(new_id("c"), place.meeting, place.id, self._clock(), words)
-        act = self._act("chat.sent", place, {"line": line.id, "sha256": digest, "signs": len(words)})
+        act = self._act("chat.sent", place, {"line": line.id, "sha256": line.digest, "signs": len(words)})
         self._admission.check(place, Permission.CHAT, act)
 
         def effect(tx: MeetingTx) -> ChatLine:

@@ -143,6 +143,24 @@ def test_a_line_of_chat_is_kept_in_the_meeting_and_only_its_digest_in_the_log(ro
     assert "Räntan" not in str(room.product.records())
 
 
+@pytest.mark.requirement("R074")
+def test_a_confirmation_in_the_chat_stands_in_the_journal_and_changed_words_are_told(room: Room) -> None:
+    words = "Ja, jag godkänner räntan 3,42 % & villkoren <ovan>."
+    assert room.maja.post("room/chat", {"text": words}).status_code == 200
+    path = f"/desk/meetings/{room.meeting.id}/journal"
+
+    shown = room.elin.get(path).text
+    assert "Ja, jag godkänner räntan 3,42 % &amp; villkoren &lt;ovan&gt;." in shown
+    assert "Stämmer inte med loggen" not in shown
+    evidence = room.elin.get(f"/desk/meetings/{room.meeting.id}/evidence").text
+    assert sha256(words.encode()).hexdigest() in evidence
+
+    [line] = room.product.services.meetings.chat(room.meeting.id)
+    store = room.product.services.meetings
+    store.write(lambda tx: tx.add_chat(replace(line, id="c_forged", text="Nej, jag avstår.")))
+    assert room.elin.get(path).text.count("Stämmer inte med loggen") == 1
+
+
 @pytest.mark.requirement("R018", "R022")
 def test_where_the_type_has_no_chat_nothing_is_said_or_kept(product: Product) -> None:
     room = Room(product, type_name="advice")

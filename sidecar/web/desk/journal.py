@@ -80,6 +80,10 @@ def journal(mid: str) -> str:
         people=[_person(place, found) for place in found.places if _took_part(place)],
         summary=_summary(found),
         story=story,
+        chat=[
+            {"at": line.at, "name": found.names.get(line.sender, ""), "text": line.text, "holds": holds}
+            for line, holds in found.chat
+        ],
         sent=[
             each | {"at": sent_at.get(each["participant"])}
             for each in deliveries(meeting)
