@@ -395,7 +395,7 @@ def test_the_data_room_is_read_only_and_every_page_view_is_in_the_log_by_version
     assert document["from_at"] < document["until_at"]
 
 
-@pytest.mark.requirement("R160", "R081", "R205")
+@pytest.mark.requirement("R010", "R160", "R081", "R205")
 def test_the_order_is_approved_by_two_of_the_company_each_with_their_eid_anew_over_the_amount_shown(
     story: CompanyStory,
 ) -> None:

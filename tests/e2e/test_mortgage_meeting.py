@@ -127,7 +127,7 @@ def test_the_evidence_says_what_was_shown_calculated_and_signed_to_whom_and_in_w
     assert {"document_room", "calculation", "pades_signing", "bankid"} <= used
 
 
-@pytest.mark.requirement("R080", "R159")
+@pytest.mark.requirement("R068", "R080", "R159")
 def test_the_customers_copy_is_one_sealed_file(held: tuple[Story, Path]) -> None:
     story, _ = held
     (file,) = story.copy["attachments"]

@@ -168,7 +168,7 @@ def bank(tmp_path: Path) -> Iterator[RecordedBank]:
         bank.stop()
 
 
-@pytest.mark.requirement("R099", "R100", "R101", "R208")
+@pytest.mark.requirement("R099", "R100", "R101", "R208", "R215")
 def test_a_meeting_on_jitsi_is_recorded_from_the_question_to_the_file(bank: RecordedBank) -> None:
     async def story() -> None:
         room = bank.begin().room
