@@ -411,7 +411,11 @@ class Booking:
 def room_for(meeting_type: MeetingType, invited: Sequence[Capacity], *, customers: int) -> Decision:
     """Say whether these can come beside so many customers: a company may send all its signatories, a person none."""
     further = sum(each is Capacity.CUSTOMER for each in invited)
-    return Decision(not further or customers + further <= meeting_type.max_customers, f"{meeting_type.ref}/max_customers", "customers-full")
+    return Decision(
+        not further or customers + further <= meeting_type.max_customers,
+        f"{meeting_type.ref}/max_customers",
+        "customers-full",
+    )
 
 
 def _invitation(place: Participant) -> str:
