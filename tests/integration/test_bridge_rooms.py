@@ -245,7 +245,7 @@ def test_lost_packets_are_sent_again_and_the_picture_stays() -> None:
             asked = camera.last_key_request
             frames, packets, lost = elin.frames("video"), camera.received, down.down.lost
 
-            await eventually(lambda: elin.frames("video") > frames + 150, within_s=20)
+            await eventually(lambda: elin.frames("video") > frames + 150, within_s=45)
             assert down.down.lost > lost + 5
             assert camera.received - packets > 150
             assert camera.newest - camera.base + 1 - camera.received <= 2, "the bridge asked again for each"
