@@ -37,5 +37,5 @@ def test_no_hostile_file_crashes_hangs_leaks_or_is_misjudged(workshop: Workshop,
     ]
     assert wrong == []
     assert time.monotonic() - started < 100, "each is cut off in time"
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert len(os.listdir("/proc/self/fd")) <= open_before, "what earlier tests left open may close meanwhile"
     assert workshop.is_shut(), "the process that starts others is still there"
