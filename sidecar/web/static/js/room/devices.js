@@ -5,7 +5,7 @@
 import { BlurError } from "../background/background.js";
 import { keepDevice, loadChoice, saveChoice } from "../device-check.js";
 import { added, has, labelOf, realId } from "./plugs.js";
-import { CAMERA, MICROPHONE } from "./quality.js";
+import { cameraWish, MICROPHONE } from "./quality.js";
 
 /** Milliseconds a device may be held back by the system before it is told: a picture that starts is no trouble. */
 const HELD = 1500;
@@ -201,7 +201,7 @@ export class Devices {
 
   /** @param {Source} source */
   #wish(source) {
-    const wish = source === "camera" ? CAMERA : MICROPHONE;
+    const wish = source === "camera" ? cameraWish(navigator.hardwareConcurrency) : MICROPHONE;
     const id = this.#chosen[source];
     return id ? { ...wish, deviceId: { ideal: id } } : { ...wish };
   }

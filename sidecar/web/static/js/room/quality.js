@@ -13,10 +13,16 @@
 /** A shared window is text: it keeps its sharpness and gives up frames. */
 export const WINDOW = /** @type {const} */ ({ maxFramerate: 10 });
 
-/** Asked of the camera; 1080p where it costs nothing to have. */
-export const CAMERA = /** @type {const} */ ({
-  width: { ideal: 1280, max: 1920 },
-  height: { ideal: 720, max: 1080 },
+/** Processor threads with which a browser's own encoder keeps up with 1080p beside everything else it does. */
+const STRONG = 8;
+
+/**
+ * What is asked of the camera: 1080p of a strong computer, 720p of a phone or a small one, whose encoder would fall
+ * behind and give up frames. The network's part is adaptation's. @param {number | undefined} threads
+ */
+export const cameraWish = (threads) => ({
+  width: { ideal: (threads ?? 0) >= STRONG ? 1920 : 1280, max: 1920 },
+  height: { ideal: (threads ?? 0) >= STRONG ? 1080 : 720, max: 1080 },
   frameRate: { ideal: 30, max: 30 },
 });
 export const MICROPHONE = /** @type {const} */ ({ echoCancellation: true, noiseSuppression: true, autoGainControl: true });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asLevel, budget, CAMERA, plan, STEPS, stepped, told } from "./quality.js";
+import { asLevel, budget, cameraWish, plan, STEPS, stepped, told } from "./quality.js";
 
 test("a weak network takes resolution before it takes frames", () => {
   const [good, weak] = [plan("good"), plan("weak")];
@@ -44,8 +44,9 @@ test("sound only sends no picture", () => {
   assert.equal(plan("sound_only").camera, false);
 });
 
-test("the camera is asked for 720p and may give 1080p", () => {
-  assert.deepEqual([CAMERA.height.ideal, CAMERA.height.max], [720, 1080]);
+test("a strong computer's camera is asked for 1080p, another's for 720p, and each may give 1080p", () => {
+  assert.deepEqual([undefined, 2, 7, 8, 16].map((threads) => cameraWish(threads).height.ideal), [720, 720, 720, 1080, 1080]);
+  assert.deepEqual(Object.values(cameraWish(8)).map(({ max }) => max), [1920, 1080, 30]);
   assert.equal(plan("good", 1080).scale, 1);
 });
 
