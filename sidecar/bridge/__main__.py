@@ -2,16 +2,14 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
-
-from aiohttp import web
 
 from sidecar.bridge.config import BridgeConfig, MediaAddress
 from sidecar.bridge.gate import TokenGate
 from sidecar.bridge.keys import ReportSigner
 from sidecar.bridge.server import Bridge
+from sidecar.bridge.serving import serve
 from sidecar.bridge.signalling import create_application
 from sidecar.domain.canary import SHARE_FIREWALL
 from sidecar.domain.errors import ConfigurationError
@@ -21,24 +19,18 @@ from sidecar.settings import Settings, load_settings
 
 async def run(config: BridgeConfig) -> None:
     """Run until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     reporter = None
     if config.report_keys is not None:
         reporter = ReportSigner(config.report_keys, issuer=config.audience, audience=config.events_audience)
     bridge = Bridge(config, reporter)
-    runner = web.AppRunner(create_application(bridge, TokenGate(config)), access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, config.listen_host, config.listen_port, shutdown_timeout=0.2)
-    await site.start()
-    bridge.start()
-    host, port = runner.addresses[0][:2]
-    print(f"bridge listens on {host}:{port}, media on UDP {bridge.candidates}", flush=True)  # noqa: T201
-    await stopping.wait()
-    await bridge.stop()
-    await runner.cleanup()
+    await serve(
+        create_application(bridge, TokenGate(config)),
+        host=config.listen_host,
+        port=config.listen_port,
+        start=bridge.start,
+        stop=bridge.stop,
+        listens=lambda address: f"bridge listens on {address}, media on UDP {bridge.candidates}",
+    )
 
 
 def arguments(argv: list[str]) -> BridgeConfig:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import signal
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from sidecar.bridge.jitsi.config import RecorderConfig
 from sidecar.bridge.jitsi.host import JitsiRecorder
 from sidecar.bridge.jitsi.login import Account
 from sidecar.bridge.keys import PemSigner
+from sidecar.bridge.serving import serve
 from sidecar.domain.errors import ConfigurationError
 from sidecar.logs import configure_logging
 from sidecar.settings import ConferenceKind, Settings, Shard, load_settings
@@ -25,24 +25,18 @@ _MAX_BODY_BYTES = 64 * 1024
 
 async def run(config: RecorderConfig) -> None:
     """Run until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     reporter = None
     if config.events_key is not None:
         reporter = PemSigner(config.events_key, issuer=config.audience, audience=config.events_audience)
     recorder = JitsiRecorder(config, reporter)
-    runner = web.AppRunner(create_application(recorder, config), access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, config.listen_host, config.listen_port, shutdown_timeout=0.2)
-    await site.start()
-    recorder.start()
-    host, port = runner.addresses[0][:2]
-    print(f"recorder listens on {host}:{port}", flush=True)  # noqa: T201
-    await stopping.wait()
-    await recorder.stop()
-    await runner.cleanup()
+    await serve(
+        create_application(recorder, config),
+        host=config.listen_host,
+        port=config.listen_port,
+        start=recorder.start,
+        stop=recorder.stop,
+        listens=lambda address: f"recorder listens on {address}",
+    )
 
 
 def create_application(recorder: JitsiRecorder, config: RecorderConfig) -> web.Application:
