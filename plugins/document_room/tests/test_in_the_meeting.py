@@ -14,8 +14,9 @@ from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import InvalidInputError, SignQuestion
 from sidecar.testing import Product
-from sidecar.testing.people import COLM, FRIDA, MAJA, SAMIR, guest
+from sidecar.testing.people import AGNES, COLM, FRIDA, MAJA, SAMIR, guest
 from sidecar.testing.product import ORIGIN, Browser
+from tillit_document_room import keeping, shelf
 
 Pages = Callable[..., bytes]
 
@@ -155,6 +156,93 @@ def test_what_was_hidden_stays_hidden_in_the_next_version(story: Story, written:
     assert "kr igen" in words
 
 
+def newer(story: Story, id: str, data: bytes) -> Any:
+    return story.adviser.client.post(
+        f"/v/{story.adviser.place}/x/document_room/documents/{id}/versions",
+        data={"file": (io.BytesIO(data), "v2.pdf")},
+        headers={"X-Tillit-CSRF": story.adviser.csrf()},
+        base_url=ORIGIN,
+    )
+
+
+def hides(story: Story, id: str, **what: Any) -> str:
+    """Hide something from the customer; return the mask's id."""
+    hidden = story.adviser.post(f"x/document_room/documents/{id}/masks", what | {"hide_from": [story.customer.place]})
+    assert hidden.status_code == 201, hidden.text
+    return str(next(each for each in story.state(story.adviser)["documents"] if each["id"] == id)["masks"][-1]["id"])
+
+
+def served(story: Story, id: str, version: int, page: int = 1) -> str:
+    """Return a page's words as the customer gets them, "" where its picture is refused."""
+    answer = story.page(story.customer, id, page, version=version)
+    words = story.customer.get(f"x/document_room/documents/{id}/{version}/pages/{page}/text")
+    if answer.status_code != 200:
+        assert (answer.status_code, words.status_code) == (409, 409)
+        assert answer.get_json()["sentence"].startswith("Rådgivaren ser över")
+        return ""
+    return str(words.get_json()["text"])
+
+
+@pytest.mark.requirement("R037")
+def test_what_is_hidden_in_the_newest_version_is_not_served_from_an_older_one(story: Story, written: Pages) -> None:
+    id = story.shown(written(["Belopp 1 111 kr"]))
+    assert newer(story, id, written(["Belopp 1 111 kr", "Ny rad"])).status_code == 201
+    assert "1 111" in served(story, id, 1)
+
+    hides(story, id, value="1 111")
+
+    assert served(story, id, 1) == ""
+    assert "1 111" not in served(story, id, 2)
+    told = {"visible_to": None, "released": True, "downloadable": True}
+    assert story.adviser.post(f"x/document_room/documents/{id}/share", told).status_code == 200
+    for version in (1, 2):
+        taken = story.customer.get(f"x/document_room/documents/{id}/{version}/file")
+        assert taken.status_code in (403, 409)
+    assert picture(story.page(story.adviser, id, 1, version=1)), "the adviser reads both"
+    assert story.customer.post(f"x/document_room/documents/{id}/1/reading", {"page": 1}).status_code == 409
+
+
+@pytest.mark.requirement("R037")
+@pytest.mark.parametrize(
+    ("first", "second", "hidden"),
+    [
+        ([["Belopp 1 111 kr"]], [["Belopp 1.111 SEK"]], {"value": "1 111 kr"}),
+        ([["Belopp 1 111 kr", "igen 1 111 kr"]], [["Belopp 1 111 kr", "igen 1.111"]], {"value": "1 111 kr"}),
+        ([["Belopp 1 111 kr"]], [["Belopp 1 111 kr"], []], {"value": "1 111 kr"}),  # a page without words: scanned
+        ([["Belopp 1 111 kr"]], [["Ny rad", "Belopp 1 111 kr"]], {"page": 1, "box": [0.1, 0.05, 0.4, 0.05]}),
+        ([["A"], ["1 111 kr"]], [["A 1 111 kr"]], {"page": 2, "box": [0.1, 0.05, 0.4, 0.05]}),
+    ],
+)
+def test_a_version_in_which_not_all_that_is_hidden_is_found_waits_for_the_adviser(
+    story: Story, written: Pages, first: list[list[str]], second: list[list[str]], hidden: dict[str, Any]
+) -> None:
+    id = story.shown(written(*first))
+    mask = hides(story, id, **hidden)
+    assert "1 111" not in served(story, id, 1)
+
+    added = newer(story, id, written(*second))
+
+    assert added.get_json() == {"id": id, "version": 2, "unsettled": 1}
+    story.present(id)
+    assert served(story, id, 2) == ""
+    assert story.state(story.customer)["documents"][0]["masked"] is True
+    told = story.state(story.adviser)["documents"][0]["masks"]
+    assert [(each["id"], each["settled"]) for each in told] == [(mask, False)]
+    settled = f"x/document_room/documents/{id}/masks/{mask}/settled"
+    assert story.customer.post(settled, {"version": 2}).status_code == 403
+    assert story.adviser.post(settled, {"version": 1}).status_code == 409, "another version than the newest"
+    assert served(story, id, 2) == ""
+
+    hides(story, id, page=1, box=[0.1, 0.0, 0.8, 0.5])  # all of what is written
+    assert served(story, id, 2) == "", "the older mask waits all the same"
+    assert story.adviser.post(settled, {"version": 2}).status_code == 200
+    words = served(story, id, 2)
+    assert words
+    assert "111" not in words
+    marked = [each.data for each in story.product.records(story.meeting) if each.kind == "document_room.marked"]
+    assert [each["what"] for each in marked] == ["hidden", "hidden", "settled"]
+
+
 @pytest.mark.requirement("R072", "R155")
 def test_a_withdrawn_document_is_gone_for_everybody_at_once_and_comes_back_only_in_time(
     story: Story, written: Pages
@@ -185,6 +273,81 @@ def test_a_misaddressed_document_is_counted_with_how_many_saw_it_and_never_comes
     [counted] = [e for e in story.product.records(story.meeting) if e.kind == "document_room.misaddressed"]
     assert counted.data["was_seen_by"] == 1
     assert story.adviser.post(f"x/document_room/documents/{id}/restore", {}).status_code == 409
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> None:
+    """Let something happen once, right after somebody else's request has read the document it is about."""
+    real = shelf.document
+
+    def document(records: Any, id: str) -> Any:
+        found = real(records, id)
+        monkeypatch.setattr(shelf, "document", real)
+        happens()
+        return found
+
+    monkeypatch.setattr(shelf, "document", document)
+
+
+def _id(at: str) -> str:
+    return at.rpartition("/")[2]
+
+
+def _png() -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (40, 40), 200).save(out, "PNG")
+    return out.getvalue()
+
+
+PNG = _png()
+CHANGES: dict[str, Callable[[Story, str], Any]] = {
+    "masks": lambda story, at: story.adviser.post(f"{at}/masks", {"value": "1 111"}),
+    "clauses": lambda story, at: story.adviser.post(f"{at}/clauses", {"title": "x", "words": "Belopp"}),
+    "share": lambda story, at: story.adviser.post(f"{at}/share", {"released": True, "downloadable": True}),
+    "present": lambda story, at: story.adviser.post("x/document_room/present", {"document": _id(at), "page": 1}),
+    "versions": lambda story, at: newer(story, _id(at), PNG),
+}
+
+
+@pytest.mark.requirement("R072", "R155")
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_under_way_when_a_misaddressed_document_was_withdrawn_does_not_bring_it_back(
+    story: Story, written: Pages, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    id = str(story.bring(story.adviser, written(["Belopp 1 111 kr"])).get_json()["id"])
+    if change != "present":
+        story.present(id)
+    at = f"x/document_room/documents/{id}"
+    withdrawn: list[int] = []
+    meanwhile(
+        monkeypatch,
+        lambda: withdrawn.append(story.adviser.post(f"{at}/withdraw", {"reason": "misaddressed"}).status_code),
+    )
+
+    refused = CHANGES[change](story, at)
+
+    assert withdrawn == [200]
+    assert refused.status_code == 409, refused.text
+    assert refused.get_json()["sentence"]
+    assert [each["state"] for each in story.state(story.adviser)["documents"]] == ["withdrawn"]
+    assert story.page(story.customer, id).status_code == 404
+    assert story.state(story.customer)["documents"] == []
+    assert story.adviser.post(f"{at}/restore", {}).status_code == 409
+
+
+@pytest.mark.requirement("R155")
+def test_a_withdrawal_comes_before_what_was_changed_meanwhile(
+    story: Story, written: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = story.shown(written(["Till en annan kund"]))
+    at = f"x/document_room/documents/{id}"
+    # The withdrawal reads once to ask whether it may, and once to change.
+    meanwhile(monkeypatch, lambda: meanwhile(monkeypatch, lambda: CHANGES["share"](story, at)))
+
+    assert story.adviser.post(f"{at}/withdraw", {"reason": "misaddressed"}).status_code == 200
+
+    [kept] = story.state(story.adviser)["documents"]
+    assert (kept["state"], kept["downloadable"]) == ("withdrawn", True)
+    assert story.page(story.customer, id).status_code == 404
 
 
 def clause(story: Story, id: str, words: str) -> str:
@@ -403,6 +566,25 @@ def test_another_advisers_document_is_not_there_but_a_successor_with_the_right_f
     assert other.get(f"/desk/x/document_room/archive/{id}/1/file").status_code == 404
     assert "Skuldebrev" not in other.get("/desk/x/document_room/archive?q=skuldebrev").text
     assert "Skuldebrev" in successor.get("/desk/x/document_room/archive?q=skuldebrev").text
+
+
+@pytest.mark.requirement("R076")
+def test_the_newest_of_others_documents_do_not_crowd_out_ones_own(
+    story: Story, written: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = story.shown(written(["A"]))
+    other = story.product.book(
+        adviser=FRIDA, type_name="corporate-fx", customer=story.product.customer(AGNES, segment="corporate")
+    )
+    documents = story.product.stub.service("documents")
+    monkeypatch.setattr(keeping, "MOST_FOUND", 3)
+    for number in range(4):
+        documents.add(str(other.id), "Skuldebrev.pdf", written([str(number)]), by="system", origin="form")
+
+    assert id in story.product.signs_in().get("/desk/x/document_room/archive?q=skuldebrev").text
+    hers = story.product.signs_in(FRIDA).get("/desk/x/document_room/archive?q=skuldebrev").text
+    assert hers.count("/desk/x/document_room/archive/d_") == 3
+    assert id not in hers
 
 
 def test_another_plugin_takes_its_own_paper_back_for_good(story: Story, written: Pages) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -58,7 +58,7 @@ def test_a_shut_in_process_reaches_no_file_no_network_and_no_other_process(tmp_p
     code = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n" + textwrap.dedent(TRIES)
     there = tmp_path / "there"
     there.write_text("kept")
-    done = subprocess.run([sys.executable, "-c", code, str(there)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code, str(there)], capture_output=True, text=True, timeout=120)
     found = json.loads(done.stdout)
     assert found.pop("shut") is True
     assert set(found.values()) == {"PermissionError"}, found
@@ -116,14 +116,9 @@ def test_no_process_is_left_behind_and_none_becomes_a_ghost(written: Pages) -> N
         workshop.once({"do": "inspect", "keep_bytes": False}, written([str(number)]))
         with workshop.room(f"m_{number}") as keeper:
             keeper.do({"do": "open", "key": "a"}, written(["A"]))
-    assert len(_below()) <= len(before) + 1 + 2
+    assert _below_at_most(len(before) + 1 + 2)
     workshop.stop()
-    until = threading.Event()
-    for _ in range(50):
-        if len(_below()) <= len(before) + 1:
-            break
-        until.wait(0.1)
-    assert len(_below()) <= len(before) + 1, "only the one that starts others"
+    assert _below_at_most(len(before) + 1), "only the one that starts others"
 
 
 def _below() -> set[int]:
@@ -131,6 +126,16 @@ def _below() -> set[int]:
     from benchmarks._processor import family_of
 
     return family_of(os.getpid())
+
+
+def _below_at_most(most: int) -> bool:
+    """Say whether there are no more of them; one that was ended is there for a moment yet."""
+    deadline = time.monotonic() + 40
+    while len(_below()) > most:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def page(keeper: Keeper, key: str, number: int = 1, **how: object) -> bytes:
@@ -232,6 +237,21 @@ def test_a_value_is_found_and_covered_on_pages_turned_and_cut(workshop: Workshop
     assert len(inside) == 1, "one colour, nothing of the digits"
     assert "123" not in words
     assert "Belopp" in words
+
+
+@pytest.mark.requirement("R037")
+def test_a_value_that_a_page_break_divides_is_found_on_both_pages(workshop: Workshop, written: Pages) -> None:
+    pdf = written(["Lån 8327", "Konto 8327-9", "avtal 1 / 2"], ["1234567 tillhör", "låntagaren 1234567"])
+    with workshop.room("m_divided") as keeper:
+        keeper.do({"do": "open", "key": "a"}, pdf)
+        masks = keeper.do({"do": "find", "key": "a", "value": "8327-9 1234567"})[0]["masks"]
+        words = [keeper.do({"do": "text", "key": "a", "page": each, "masks": masks})[0]["text"] for each in (1, 2)]
+        assert keeper.do({"do": "find", "key": "a", "value": "8327-8 1234567"})[0]["masks"] == []
+    assert [each["page"] for each in masks] == [1, 2]
+    assert [each.split() for each in words] == [
+        ["Lån", "8327", "Konto", "[█]", "avtal", "1", "/", "2"],
+        ["[█]", "tillhör", "låntagaren", "1234567"],
+    ]
 
 
 @pytest.mark.requirement("R037")
@@ -343,7 +363,8 @@ def test_the_converter_runs_without_a_network_and_in_a_home_of_its_own(tmp_path:
 def test_a_converter_that_fails_hangs_or_spins_is_ended(
     tmp_path: Path, script: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(converting, "_WALL_S", 1.0)
+    if reason == "too_heavy":
+        monkeypatch.setattr(converting, "_WALL_S", 1.0)
     with pytest.raises(UnsafeFileError, match=reason):
         converting.convert(b"PK", "docx", soffice=soffice(tmp_path, script), limits=LIMITS)
 

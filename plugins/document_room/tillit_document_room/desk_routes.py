@@ -127,7 +127,7 @@ class DeskRoutes:
 
     def archive(self, request: PluginRequest) -> PluginResponse:
         staff, words = _staff(request), request.query.get("q", "")[:200]
-        found = [each for each in self._keeping.search(words) if self._may(staff, each.meeting)] if words else []
+        found = self._keeping.search(words, may_find=lambda meeting: self._may(staff, meeting)) if words else []
         context = {"q": words, "asked": bool(words.strip()), "documents": [self._line(each) for each in found]}
         return PluginResponse(page="document_room/archive.html", context=context)
 

@@ -36,8 +36,10 @@ class Index:
         for term in self._terms(document):
             _change(records, term, lambda listed: [each for each in listed if each != document.id])
 
-    def search(self, records: Records, words: str, *, limit: int) -> list[Document]:
-        """Return the documents that have all the words, the newest first."""
+    def search(
+        self, records: Records, words: str, *, may_find: Callable[[Document], bool], limit: int
+    ) -> list[Document]:
+        """Return the documents that have all the words and that may be found, the newest first."""
         wanted = split(words)[:_ASKED]
         lists = []
         for word in wanted:
@@ -50,7 +52,7 @@ class Index:
         for id in reversed([each for each in lists[0] if each in common]):
             with suppress(NotFoundError):
                 document, _ = shelf.document(records, id)
-                if _has_all(document, wanted):
+                if _has_all(document, wanted) and may_find(document):
                     found.append(document)
             if len(found) == limit:
                 break

@@ -19,8 +19,8 @@ from sidecar.plugin_api import (
 )
 from tillit_document_room import converting, shelf
 from tillit_document_room.finding import Index
-from tillit_document_room.marking import carried_over
-from tillit_document_room.model import Document, Origin, State, Version, may_see, with_version
+from tillit_document_room.marking import carried_over, hidden_from_the_start
+from tillit_document_room.model import Document, MaskRule, Origin, State, Version, may_see, with_version
 from tillit_document_room.names import shown_name
 from tillit_document_room.processes import Workshop
 from tillit_document_room.sandbox.refusals import UnsafeFileError
@@ -88,10 +88,12 @@ class Intake:
         released: bool = False,
         visible_to: Sequence[str] | None = None,
         critical: Sequence[ClauseView] = (),
+        hidden: Sequence[str] = (),
         dated: str = "",
     ) -> Document:
         """Keep a file as a new document and return it; the same file of the same sender twice is one document.
 
+        hidden: words to hide from whoever may not see unmasked values; every one has to stand in it.
         Raises PluginRefusedError with the sentence that says why not.
         """
         view = self._core.meeting(meeting)
@@ -106,6 +108,9 @@ class Intake:
         taken = self._taken(meeting, data, sender, keep_bytes=origin in ("signed", "import"))
         _check_clauses(critical, len(taken.facts["sizes"]))
         version = taken.version(1, by=sender.person, at=now)
+        masks = self._masks(lambda: hidden_from_the_start(self._workshop, meeting, taken.pdf, hidden))
+        if not all(each.settled for each in masks):
+            raise refusal("not_found")
         document = Document(
             id=new_id("d"),
             meeting=meeting,
@@ -120,6 +125,7 @@ class Intake:
             visible_to=None if visible_to is None else tuple(visible_to),
             released=released,
             clauses=tuple(critical),
+            masks=tuple(masks),
             case=view.case,
             dated=dated,
         )
@@ -136,8 +142,10 @@ class Intake:
         """Keep a file as the next version. What was hidden stays hidden; what was read must be read again."""
         taken = self._taken(document.meeting, data, sender, keep_bytes=document.origin in ("signed", "import"))
         current, expected = shelf.document(self._core.records(), document.id)
+        if current.state in ("withdrawn", "deleted"):  # while the file was looked into
+            raise refusal("withdrawn")
         version = taken.version(current.latest.number + 1, by=sender.person, at=now)
-        masks = carried_over(self._workshop, current, version, taken.pdf)
+        masks = self._masks(lambda: carried_over(self._workshop, current, version, taken.pdf))
         clauses = tuple(each for each in current.clauses if each.page <= version.pages)
         state: State = "signed" if current.state == "signed" else "ready"
         changed = replace(with_version(current, version, masks), clauses=clauses, state=state)
@@ -205,6 +213,12 @@ class Intake:
         )
         self._core.perform(act, effect=lambda records: None)
         raise refusal(reason, **self._bounds())
+
+    def _masks(self, look: Callable[[], list[MaskRule]]) -> list[MaskRule]:
+        try:
+            return look()
+        except UnsafeFileError as error:
+            raise refusal(error.reason, **self._bounds()) from error
 
     def _look_into(self, data: bytes, received: str, *, keep_bytes: bool) -> Taken:
         if len(data) > self._settings.limits.file_bytes:

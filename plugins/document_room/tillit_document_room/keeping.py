@@ -12,6 +12,7 @@ from tillit_document_room.intake import EXPIRE
 from tillit_document_room.model import Document
 from tillit_document_room.processes import Workshop
 
+MOST_FOUND = 50  # on one page of the archive
 VIEW_KINDS = (
     *("document_room.received", "document_room.imported", "document_room.presented", "document_room.page_viewed"),
     *("document_room.clause_seen", "document_room.clause_acknowledged", "document_room.clause_passed"),
@@ -40,7 +41,7 @@ class Keeping:
     def expire(self, errand: ErrandView) -> None:
         """Delete a document whose day has come; one whose meeting was moved gets a new day. Twice does nothing."""
         try:
-            document, _ = shelf.document(self._core.records(), str(errand.body["document"]))
+            document, expected = shelf.document(self._core.records(), str(errand.body["document"]))
         except NotFoundError:
             return  # gone with its meeting
         if document.state == "deleted":
@@ -56,13 +57,12 @@ class Keeping:
                 data={"document": document.id, "delete_at": to_text(due)},
                 meeting=document.meeting,
             )
-            self._core.perform(act, effect=lambda records: self._postpone(records, document, due))
+            self._core.perform(act, effect=lambda records: self._postpone(records, document.id, due))
             return
-        self.delete(document, reason="retention", actor="system")
+        self.delete(document, expected=expected, reason="retention", actor="system")
 
-    def delete(self, document: Document, *, reason: str, actor: str) -> None:
+    def delete(self, document: Document, *, expected: int, reason: str, actor: str) -> None:
         """Destroy every version; what remains is that there was one, and its digests in the log."""
-        _, expected = shelf.document(self._core.records(), document.id)
         participants = [each.participant for each in self._core.places(document.meeting)]
         bare = replace(document, state="deleted", name="", masks=(), clauses=(), case="")
         act = PluginAct(
@@ -90,10 +90,19 @@ class Keeping:
         self._core.perform(act, before=destroy, effect=effect)
         self._workshop.close_room(document.meeting)
 
-    def search(self, words: str, *, limit: int = 50) -> list[Document]:
-        """Return documents of every meeting that have all the words, the newest first, deleted ones never."""
-        found = self._index.search(self._core.records(), words, limit=limit)
-        return [each for each in found if each.state != "deleted"]
+    def search(self, words: str, *, may_find: Callable[[str], bool]) -> list[Document]:
+        """Return the newest documents that have all the words, deleted ones never.
+
+        may_find: whether who asks may find a meeting's documents; what they may not find takes nobody's place.
+        """
+        meetings: dict[str, bool] = {}
+
+        def counts(document: Document) -> bool:
+            if document.meeting not in meetings:
+                meetings[document.meeting] = may_find(document.meeting)
+            return document.state != "deleted" and meetings[document.meeting]
+
+        return self._index.search(self._core.records(), words, may_find=counts, limit=MOST_FOUND)
 
     def viewed(self, document: Document) -> list[Viewed]:
         """Return who saw which page of which version, when, in the order it happened."""
@@ -138,7 +147,7 @@ class Keeping:
             ],
         }
 
-    def _postpone(self, records: Records, document: Document, due: datetime) -> None:
-        _, expected = shelf.document(records, document.id)
+    def _postpone(self, records: Records, id: str, due: datetime) -> None:
+        document, expected = shelf.document(records, id)
         shelf.save(records, replace(document, delete_at=due), expected=expected)
         records.add_errand(EXPIRE, {"document": document.id}, due_at=due)

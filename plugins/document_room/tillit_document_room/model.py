@@ -18,8 +18,9 @@ _MARKERS = frozenset({Capacity.CUSTOMER, Capacity.REPRESENTATIVE})  # whose read
 class MaskRule:
     """What is hidden, and from whom. value: words to hide wherever they stand; else box, on one page.
 
-    boxes: where it applies in each version, worked out once. instead: words shown in its place. Whoever lacks
-    the permission see_unmasked never sees what is below; hide_from names capacities and participants beyond them.
+    boxes: where it applies in each version, worked out once. settled: the versions of which it is known that these
+    places are all; no other version is shown to whom the rule applies. instead: words shown in its place. Whoever
+    lacks the permission see_unmasked never sees what is below; hide_from names capacities and participants beyond them.
     """
 
     id: str
@@ -27,6 +28,7 @@ class MaskRule:
     instead: str = field(default="", repr=False)
     hide_from: tuple[str, ...] = ()
     boxes: Mapping[str, tuple[Mask, ...]] = field(default_factory=dict, repr=False)
+    settled: tuple[int, ...] = ()
 
     def applies_to(self, place: PlaceView) -> bool:
         if "see_unmasked" not in place.permissions:
@@ -97,6 +99,14 @@ class Document:
     def masks_for(self, place: PlaceView, version: int) -> tuple[Mask, ...]:
         """Return what this person must not see of a version."""
         return tuple(mask for rule in self.masks if rule.applies_to(place) for mask in rule.boxes.get(str(version), ()))
+
+    def is_settled_for(self, place: PlaceView, version: int) -> bool:
+        """Return whether it is known where all stands that this person must not see of a version."""
+        return all(version in rule.settled for rule in self.masks if rule.applies_to(place))
+
+    def is_whole_for(self, place: PlaceView, version: int) -> bool:
+        """Return whether nothing of a version is hidden from this person."""
+        return self.is_settled_for(place, version) and not self.masks_for(place, version)
 
 
 def may_see(document: Document, place: PlaceView) -> bool:
@@ -171,7 +181,8 @@ def _clause(body: Mapping[str, Any]) -> ClauseView:
 
 def _rule(body: Mapping[str, Any]) -> MaskRule:
     boxes = {number: tuple(Mask(**each) for each in masks) for number, masks in body["boxes"].items()}
-    return MaskRule(**{**body, "hide_from": tuple(body["hide_from"]), "boxes": boxes})
+    kept = {"hide_from": tuple(body["hide_from"]), "boxes": boxes, "settled": tuple(body.get("settled", ()))}
+    return MaskRule(**{**body, **kept})
 
 
 def with_version(document: Document, version: Version, masks: Sequence[MaskRule]) -> Document:

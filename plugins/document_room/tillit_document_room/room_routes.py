@@ -69,6 +69,7 @@ class RoomRoutes:
             Route("POST", f"{one}/restore", "occupant", self.restore, permission=show),
             Route("POST", f"{one}/share", "occupant", self.share, permission=show),
             Route("POST", f"{one}/masks", "occupant", self.hide, permission=show),
+            Route("POST", f"{one}/masks/<mask>/settled", "occupant", self.settle, permission=show),
             Route("DELETE", f"{one}/masks/<mask>", "occupant", self.unhide, permission=show),
             Route("POST", f"{one}/clauses", "occupant", self.mark, permission=show),
             Route("DELETE", f"{one}/clauses/<clause>", "occupant", self.unmark, permission=show),
@@ -93,14 +94,16 @@ class RoomRoutes:
 
     def version(self, request: PluginRequest) -> PluginResponse:
         file, here = asked.uploaded(request), request.here
-        document, _ = self._viewing.readable(here, request.path["document"], 1, 1)
+        document = self._viewing.document(here, request.path["document"])
         if here.capacity not in OVERSEERS and document.by_participant != here.participant:
             raise refusal("not_yours")
         if document.state == "signed":
             raise refusal("signed")
         sender = Sender(here.person or here.participant, here)
         changed = self._intake.add_version(document, file.data, sender=sender, now=request.now)
-        return PluginResponse(status=201, json={"id": changed.id, "version": changed.latest.number})
+        unsettled = sum(changed.latest.number not in each.settled for each in changed.masks)
+        told = {"id": changed.id, "version": changed.latest.number, "unsettled": unsettled}
+        return PluginResponse(status=201, json=told)
 
     def present(self, request: PluginRequest) -> PluginResponse:
         given = asked.body(request)
@@ -178,6 +181,11 @@ class RoomRoutes:
             hide_from=asked.texts(given, "hide_from"),
         )
         return PluginResponse(status=201, json={"places": places})
+
+    def settle(self, request: PluginRequest) -> PluginResponse:
+        version = asked.number(asked.body(request), "version")
+        self._annotating.settle(request.here, request.path["document"], request.path["mask"], version)
+        return _DONE
 
     def unhide(self, request: PluginRequest) -> PluginResponse:
         self._annotating.unhide(request.here, request.path["document"], request.path["mask"])

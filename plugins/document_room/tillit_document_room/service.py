@@ -16,8 +16,8 @@ from sidecar.plugin_api import (
     SignQuestion,
 )
 from tillit_document_room import reading, shelf
-from tillit_document_room.intake import Intake, Sender, refusal
-from tillit_document_room.model import Document, is_followed
+from tillit_document_room.intake import Intake, Sender
+from tillit_document_room.model import Document, is_followed, may_see_pages
 from tillit_document_room.staging import Staging
 
 
@@ -37,6 +37,7 @@ class Documents:
         origin: Literal["upload", "form", "signed", "import"],
         visible_to: Sequence[str] | None = None,
         critical: Sequence[ClauseView] = (),
+        hidden: Sequence[str] = (),
     ) -> str:
         try:
             added = self._intake.add(
@@ -50,6 +51,7 @@ class Documents:
                 released=origin in ("form", "signed"),
                 visible_to=visible_to,
                 critical=critical,
+                hidden=hidden,
             )
         except PluginRefusedError as error:
             raise InvalidInputError(error.detail, field="data") from error
@@ -75,6 +77,13 @@ class Documents:
         found, _ = shelf.document(self._core.records(), document)
         return self._core.objects.get(found.latest.object)
 
+    def shown_to(self, document: str, participant: str) -> Literal["whole", "masked", "not"]:
+        found, _ = shelf.document(self._core.records(), document)
+        place = self._core.place(participant)
+        if place.meeting != found.meeting or not may_see_pages(found, place):
+            return "not"
+        return "whole" if found.is_whole_for(place, found.latest.number) else "masked"
+
     def seen(self, document: str, participant: str) -> SeenView:
         found, _ = shelf.document(self._core.records(), document)
         read, _ = shelf.read_by(self._core.records(), document, found.latest.number, participant)
@@ -99,9 +108,7 @@ class Documents:
         found, _ = shelf.document(self._core.records(), document)
         if found.state in ("withdrawn", "deleted"):
             return
-        if found.state == "signed":
-            raise refusal("signed")
-        self._staging.take_back(place, found, "replaced", self._clock())
+        self._staging.take_back(place, document, "replaced", self._clock())
 
     def unread(self, question: SignQuestion) -> str:
         """Return the first of the documents that holds this signing back, "" when none does.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sidecar.plugin_api import Core, NotFoundError, PlaceView, PluginAct, Records
+from sidecar.plugin_api import ConflictError, Core, NotFoundError, PlaceView, PluginAct, Records
 from tillit_document_room import shelf
 from tillit_document_room.intake import refusal
 from tillit_document_room.model import OVERSEERS, Document, may_see, may_see_pages
@@ -14,6 +14,7 @@ from tillit_document_room.shelf import Shown
 
 REASONS = ("outdated", "mistake", "misaddressed")
 _FOR_GOOD = ("misaddressed", "replaced")
+_TRIES = 5  # of a withdrawal that meets another change
 
 
 class Staging:
@@ -24,7 +25,7 @@ class Staging:
 
     def present(self, place: PlaceView, id: str, page: int, now: datetime) -> None:
         """Show a page to everybody who may see the document; who brought it, and others, see it from now on."""
-        document = self._visible(place, id)
+        document, expected = self._visible(place, id)
         if document.state == "withdrawn":
             raise refusal("withdrawn")
         if not 1 <= page <= document.latest.pages:
@@ -36,7 +37,6 @@ class Staging:
             return
         changed = current.showing(Shown(id, document.latest.number, page, now, place.participant))
         released = replace(document, released=True, state="ready" if document.state == "draft" else document.state)
-        _, expected = shelf.document(self._core.records(), id)
 
         def effect(records: Records) -> None:
             shelf.save_stage(records, place.meeting, changed, expected=seen)
@@ -76,17 +76,30 @@ class Staging:
         """Take a document from every screen at once. misaddressed: it was meant for somebody else."""
         if reason not in REASONS:
             raise NotFoundError("There is no such reason.")
-        document = self._visible(place, id)
+        document, _ = self._visible(place, id)
         if place.capacity not in OVERSEERS and document.by_participant != place.participant:
             raise refusal("not_yours")
-        if document.state in ("withdrawn", "signed"):
-            raise refusal("withdrawn" if document.state == "withdrawn" else "signed")
-        self.take_back(place, document, reason, now)
+        self.take_back(place, id, reason, now)
 
-    def take_back(self, place: PlaceView, document: Document, reason: str, now: datetime) -> None:
-        """Withdraw without asking who may: for another plugin whose paper it is, for the reason "replaced"."""
+    def take_back(self, place: PlaceView, id: str, reason: str, now: datetime) -> None:
+        """Withdraw without asking who may: for another plugin whose paper it is, for the reason "replaced".
+
+        It comes before whatever else is done to the document meanwhile, which is taken in first.
+        """
+        for left in reversed(range(_TRIES)):
+            document, expected = shelf.document(self._core.records(), id)
+            if document.state in ("withdrawn", "deleted", "signed"):
+                raise refusal("signed" if document.state == "signed" else "withdrawn")
+            try:
+                self._take_back(place, document, reason, now, expected=expected)
+                break
+            except ConflictError:
+                if not left:
+                    raise
+        self._workshop.close_room(place.meeting)  # what was drawn of it is gone from memory too
+
+    def _take_back(self, place: PlaceView, document: Document, reason: str, now: datetime, *, expected: int) -> None:
         id = document.id
-        _, expected = shelf.document(self._core.records(), id)
         current, seen = shelf.stage(self._core.records(), place.meeting)
         clears = current.shown is not None and current.shown.document == id
         changed = replace(document, state="withdrawn", withdrawn_at=now, withdrawn_for=reason)
@@ -108,14 +121,12 @@ class Staging:
         if reason == "misaddressed":
             acts.append(PluginAct("document_room.misaddressed", data=data, place=place))
         self._core.perform(*acts, effect=effect)
-        self._workshop.close_room(place.meeting)  # what was drawn of it is gone from memory too
 
     def restore(self, place: PlaceView, id: str, now: datetime) -> None:
         """Take a withdrawal back, within the time the settings leave, and never a misaddressed document's."""
-        document = self._visible(place, id)
+        document, expected = self._visible(place, id)
         if place.capacity not in OVERSEERS or not self.can_restore(document, now):
             raise refusal("too_late")
-        _, expected = shelf.document(self._core.records(), id)
         changed = replace(document, state="ready", withdrawn_at=None, withdrawn_for="")
         act = PluginAct(
             "document_room.restored",
@@ -135,14 +146,13 @@ class Staging:
         self, place: PlaceView, id: str, *, visible_to: Sequence[str] | None, released: bool, downloadable: bool
     ) -> None:
         """Decide who may see a document, and whether they may take it with them."""
-        document = self._visible(place, id)
+        document, expected = self._visible(place, id)
         if place.capacity not in OVERSEERS:
             raise refusal("not_yours")
         known = {each.participant for each in self._core.places(place.meeting)}
         known |= {"adviser", "specialist", "customer", "representative", "observer"}
         if visible_to is not None and not set(visible_to) <= known:
             raise NotFoundError("There is no such reader in this meeting.")
-        _, expected = shelf.document(self._core.records(), id)
         changed = replace(
             document,
             visible_to=None if visible_to is None else tuple(visible_to),
@@ -167,11 +177,12 @@ class Staging:
         """Return the places whose pages may hear of a document; an adviser always may, so it is never empty."""
         return [each.participant for each in self._core.places(document.meeting) if may_see_pages(document, each)]
 
-    def _visible(self, place: PlaceView, id: str) -> Document:
-        document, _ = shelf.document(self._core.records(), id)
+    def _visible(self, place: PlaceView, id: str) -> tuple[Document, int]:
+        """Return a document to be changed, and the version its change takes the place of."""
+        document, expected = shelf.document(self._core.records(), id)
         if document.meeting != place.meeting or not may_see(document, place):
             raise NotFoundError("There is no such document.")
-        return document
+        return document, expected
 
     def _viewers(self, document: Document) -> set[str]:
         seen = self._core.audit_entries(document.meeting, ["document_room.page_viewed"])

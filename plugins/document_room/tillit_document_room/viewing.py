@@ -100,7 +100,7 @@ class Viewing:
 
     def acknowledge(self, place: PlaceView, id: str, number: int, clause: str) -> None:
         """Note that this person says they have read a clause."""
-        found = next((each for each in self._document(place, id).clauses if each.id == clause), None)
+        found = next((each for each in self.document(place, id).clauses if each.id == clause), None)
         if found is None:
             raise NotFoundError("There is no such clause.")
         document, version = self.readable(place, id, number, found.page)
@@ -153,11 +153,16 @@ class Viewing:
         return list(answer["masks"])
 
     def readable(self, place: PlaceView, id: str, number: int, page: int) -> tuple[Document, Version]:
-        """Return what this person may see now. What they may not see and what is not there are answered alike."""
-        document = self._document(place, id)
+        """Return what this person may see now. What they may not see and what is not there are answered alike.
+
+        A version of which nobody knows where all stands that is hidden from them is not for them yet.
+        """
+        document = self.document(place, id)
         version = document.version(number)
         if version is None or not 1 <= page <= version.pages:
             raise NotFoundError("There is no such page.")
+        if not document.is_settled_for(place, number):
+            raise refusal("unsettled")
         return document, version
 
     def mark(self, place: PlaceView, now: datetime) -> str:
@@ -166,7 +171,8 @@ class Viewing:
         here = now.astimezone(ZoneInfo(self._core.brand(place.brand).time_zone))
         return f"{place.name}  {here:%Y-%m-%d %H:%M}  {meeting.title(place.language)} {place.participant[-5:].upper()}"
 
-    def _document(self, place: PlaceView, id: str) -> Document:
+    def document(self, place: PlaceView, id: str) -> Document:
+        """Return a document this person may see the pages of, or raise NotFoundError."""
         document, _ = shelf.document(self._core.records(), id)
         if document.meeting != place.meeting or not may_see_pages(document, place):
             raise NotFoundError("There is no such document.")

@@ -49,7 +49,7 @@ class Views:
         latest = document.latest
         read, _ = shelf.read_by(self._core.records(), document.id, latest.number, place.participant)
         oversees = place.capacity in OVERSEERS
-        masks = document.masks_for(place, latest.number)
+        masked = not document.is_whole_for(place, latest.number)
         told: dict[str, Any] = {
             "id": document.id,
             "name": document.name,
@@ -66,8 +66,8 @@ class Views:
             "released": document.released,
             "removed": list(latest.removed),
             "delete_at": to_text(document.delete_at),
-            "masked": bool(masks),
-            "may_download": document.downloadable and "download_document" in place.permissions and not masks,
+            "masked": masked,
+            "may_download": document.downloadable and "download_document" in place.permissions and not masked,
             "may_withdraw": (oversees or document.by_participant == place.participant)
             and document.state in ("draft", "ready"),
             "may_restore": oversees and self._staging.can_restore(document, now),
@@ -77,7 +77,12 @@ class Views:
             told["downloadable"] = document.downloadable
             told["visible_to"] = None if document.visible_to is None else list(document.visible_to)
             told["masks"] = [
-                {"id": each.id, "places": len(each.boxes.get(str(latest.number), ())), "instead": each.instead}
+                {
+                    "id": each.id,
+                    "places": len(each.boxes.get(str(latest.number), ())),
+                    "instead": each.instead,
+                    "settled": latest.number in each.settled,
+                }
                 for each in document.masks
             ]
             if document.withdrawn_at is not None:

@@ -62,12 +62,12 @@ class VisitorRoutes:
 
     def remove(self, request: PluginRequest) -> PluginResponse:
         here = request.here
-        document, _ = shelf.document(self._core.records(), request.path["document"])
+        document, expected = shelf.document(self._core.records(), request.path["document"])
         if here.loa is None or document.meeting != here.meeting or document.by_participant != here.participant:
             raise NotFoundError("There is no such document.")
         if document.released or document.state != "draft":
             raise refusal("shown_already")
-        self._keeping.delete(document, reason="sender", actor=here.person or here.participant)
+        self._keeping.delete(document, expected=expected, reason="sender", actor=here.person or here.participant)
         return PluginResponse(status=303, redirect=f"/v/{here.participant}/x/document_room/upload")
 
     def _page(self, request: PluginRequest, *, problem: str = "", status: int = 200) -> PluginResponse:

@@ -109,7 +109,7 @@ def _do(
     if task == "text":
         return {"text": document.text(job["page"], masks)}, b""
     if task == "find":
-        return {"masks": [asdict(each) for each in document.find(job["value"])]}, b""
+        return {"masks": [asdict(each) for each in document.find(job["value"])], "wordless": document.wordless()}, b""
     raise UnsafeFileError("broken", "no such task")
 
 

@@ -83,17 +83,33 @@ class Shown:
             inside = hidden
         return "".join(out)
 
+    def wordless(self) -> list[int]:
+        """Return the pages without any words, such as scanned ones: nothing is found there whatever they show."""
+        pages = range(1, len(self._document) + 1)
+        return [number for number in pages if not any(_plain(letter.sign) for letter in self._letters(number))]
+
     def find(self, wanted: str) -> list[Mask]:
-        """Return where a value stands, on every page, however its signs are spaced and cased."""
+        """Return where a value stands, on every page, however its signs are spaced and cased.
+
+        One that a page break divides is found where the page after begins with its rest; a foot may stand between.
+        """
         needle = _plain(wanted)
         found: list[Mask] = []
         if not needle:
             return found
+        before: list[Letter] = []
+        words_before = ""
         for number in range(1, len(self._document) + 1):
-            letters = [(sign, letter) for letter in self._letters(number) for sign in _plain(letter.sign)]
-            words, start = "".join(sign for sign, _ in letters), -1
+            signs = [(sign, letter) for letter in self._letters(number) for sign in _plain(letter.sign)]
+            words, letters, start = "".join(sign for sign, _ in signs), [letter for _, letter in signs], -1
+            for cut in range(1, len(needle)):
+                place = words_before.rfind(needle[:cut]) if words.startswith(needle[cut:]) else -1
+                if place >= 0:
+                    found += _lines(number - 1, before[place : place + cut])
+                    found += _lines(number, letters[: len(needle) - cut])
             while (start := words.find(needle, start + 1)) >= 0:
-                found += _lines(number, [letter for _, letter in letters[start : start + len(needle)]])
+                found += _lines(number, letters[start : start + len(needle)])
+            before, words_before = letters, words
         return found
 
     def _draw(self, number: int, dpi: float, longest: int) -> Image.Image:

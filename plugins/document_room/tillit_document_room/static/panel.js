@@ -3,7 +3,7 @@
 
 import { button, make } from "./dom.js";
 import { picker } from "./sending.js";
-import { tools } from "./tools.js";
+import { hasUnsettled, tools } from "./tools.js";
 import { Viewer } from "./viewer.js";
 
 const WIDE = "(min-width: 60rem)"; // from here the panel stands beside the faces and covers none
@@ -364,6 +364,7 @@ export class Room {
     if (document.state === "withdrawn") about.push(t("panel.withdrawn"));
     else if (document.state === "signed") about.push(t("panel.signed"));
     else if (!document.released) about.push(t("panel.waiting"));
+    if (document.state !== "withdrawn" && hasUnsettled(document)) about.push(t("panel.hide.unsettled", { version: document.version }));
     const item = make("li", "", icon("doc"));
     const name = document.state === "withdrawn" ? make("span", "", document.name) : button("plain staff", [document.name], () => this.read(document.id, 1));
     item.append(make("div", "", name, make("span", "quiet small", about.join(". "))));

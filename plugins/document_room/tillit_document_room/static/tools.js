@@ -8,8 +8,7 @@ import { picker } from "./sending.js";
 export function tools(room, document) {
   const { t } = room.api;
   const box = make("details", "fold dr-tools", make("summary", "", t("panel.tools")));
-  const open = room.opened.has(document.id);
-  box.open = open;
+  box.open = room.opened.has(document.id) || hasUnsettled(document);
   box.addEventListener("toggle", () => { if (box.open) room.opened.add(document.id); else room.opened.delete(document.id); });
   box.append(make("div", "stack", sharing(room, document), marking(room, document), hiding(room, document), versions(room, document)));
   return box;
@@ -62,8 +61,19 @@ function hiding(room, document) {
     event.preventDefault();
     void send({ value: value.value });
   });
-  for (const mask of document.masks ?? []) form.append(row(mask.instead || api.t("panel.hide.count", { count: mask.places }), api.t("panel.unhide"), () => room.act("DELETE", `documents/${document.id}/masks/${mask.id}`)));
+  if (hasUnsettled(document)) form.append(make("p", "small", api.t("panel.hide.unsettled", { version: document.version })));
+  for (const mask of document.masks ?? []) {
+    const path = `documents/${document.id}/masks/${mask.id}`;
+    const made = row(mask.instead || api.t("panel.hide.count", { count: mask.places }), api.t("panel.unhide"), () => room.act("DELETE", path));
+    if (!mask.settled) made.append(button("line staff", [api.t("panel.hide.settle")], () => room.act("POST", `${path}/settled`, { version: document.version })));
+    form.append(made);
+  }
   return form;
+}
+
+/** Whether the newest version waits for the adviser to look at what is hidden in it. @param {any} document */
+export function hasUnsettled(document) {
+  return (document.masks ?? []).some((/** @type {any} */ mask) => !mask.settled);
 }
 
 /** @param {import("./panel.js").Room} room @param {any} document */
@@ -72,7 +82,8 @@ function versions(room, document) {
   return picker(room, {
     label: api.t("panel.version.add"), hint: api.t("panel.add.hint", { megabytes: room.state.limits.megabytes }), path: () => `documents/${document.id}/versions`,
     done: async (answer) => {
-      api.notice(api.t("panel.version.added", { version: answer.version, title: document.name }));
+      const words = answer.unsettled ? "panel.version.unsettled" : "panel.version.added";
+      api.notice(api.t(words, { version: answer.version, title: document.name }), { urgent: Boolean(answer.unsettled) });
       await room.refresh();
     },
   });
