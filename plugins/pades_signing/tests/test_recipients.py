@@ -1,5 +1,6 @@
 """Several agreements to several recipients from one signing: each gets what concerns them, and nothing else."""
 
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -96,8 +97,49 @@ def test_a_file_tells_nothing_of_who_signed_another_in_the_same_meeting(
     assert str(person).encode() not in told
     assert ylva.place.encode() not in told
     assert b"Den andras" not in told
+    assert hashlib.sha256(pdf("Den andras")).hexdigest().encode() not in told
+    opened = json.loads(attached(file)["events.jsonl"].splitlines()[0])["data"]
+    own = hashlib.sha256(pdf("Hennes")).hexdigest()
+    assert (opened["documents_sha256"], opened["parties_count"]) == ([own], 1)
     room.later(3)
     room.product.worker()
     copies = [each for channel in room.product.channels.values() for each in channel.sent]
     names = {each.address: [part[0] for part in each.attachments] for each in copies if "exemplar" in each.subject}
     assert sorted(names.values()) == [["Den andras.pdf"], ["Hennes.pdf"]]
+
+
+@pytest.mark.requirement("R078", "R086")
+def test_who_cannot_be_sent_a_file_keeps_nobody_else_from_theirs(
+    make_room: Callable[..., Any], pdf: Callable[..., bytes]
+) -> None:
+    room = make_room()
+    product: Product = room.product
+    service = room.service()
+    reached = room.core.add_person(name="Åsa Öberg", email="asa@example.org", phone="+46701740605")
+    not_reached = room.core.add_person(name="Bo Ek", phone="+46701740606")  # a text message carries no file
+    signing = service.begin(
+        meeting=None,
+        brand="exempelbanken",
+        language="sv",
+        title="Avtal",
+        text="",
+        documents=[{"key": "deal", "name": "Avtal.pdf", "data": pdf("Avtal")}],
+        parties=[
+            {"key": "asa", "person": reached, "methods": ["touch"]},
+            {"key": "bo", "person": not_reached, "methods": ["touch"]},
+        ],
+        deadline=product.clock.now + timedelta(days=1),
+        by="system",
+        reference="",
+    )
+    for key, name in (("bo", "Bo Ek"), ("asa", "Åsa Öberg")):
+        service.act(signing, key, "start", client=HERE, method="touch")
+        assert service.act(signing, key, "submit", client=HERE, answer={"typed": name})["status"] == "complete"
+    assert service.view(signing)["state"] == "sealed"
+    for _ in range(3):
+        room.later(3)
+        product.worker()
+
+    assert service.view(signing)["state"] == "preserved"
+    sent = [each for channel in product.channels.values() for each in channel.sent]
+    assert [(each.address, each.attachments[0][0]) for each in sent] == [("asa@example.org", "Avtal.pdf")]

@@ -4,11 +4,11 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sidecar.plugin_api import Attachment as MessageAttachment
-from sidecar.plugin_api import ConflictError, Core, NotFoundError, PluginAct, Records, to_text
+from sidecar.plugin_api import ConflictError, Core, InvalidInputError, NotFoundError, PluginAct, Records, to_text
 from tillit_pades_signing import rules
 from tillit_pades_signing.model import Party, Signature, SignedDocument, Signing, State
 from tillit_pades_signing.seal.build import Attachment, SealWords, build_sealed
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 MANIFEST, EVENTS = "manifest.json", "events.jsonl"
 FORMAT = "tillit-sealed-document/1"
+COPIES_WAIT = timedelta(hours=1)  # for a time-stamp, which mostly comes within a minute; then they leave without it
 # Kept in the archive alone: it holds addresses and other people's numbers, and proves nothing the rest does not.
 ARCHIVE_ONLY = ("-collect.json",)
 EVENT_KINDS = tuple(
@@ -59,15 +60,18 @@ class Sealing:
                 objects[document] = self._core.objects.put(signing.meeting or None, "sealed", data)
 
         def effect(records: Records) -> None:
-            done = rules.sealed(signing, objects)
-            records.put("signing", signing_id, done.to_body(), meeting=signing.meeting or None, expected=record.version)
-            for party in done.signed:
-                self._send_copy(records, done, party)
-            follow = "preserve" if self._preserve else "archive"
-            records.add_errand(f"pades_signing.{follow}", {"signing": signing_id}, meeting=signing.meeting or None)
+            copies_by = now + COPIES_WAIT if self._preserve else None
+            done = rules.sealed(signing, objects, copies_by=copies_by)
+            about, body = signing.meeting or None, {"signing": signing_id}
+            records.put("signing", signing_id, done.to_body(), meeting=about, expected=record.version)
+            if self._preserve:
+                records.add_errand("pades_signing.preserve", body, meeting=about)
+                records.add_errand("pades_signing.copies", body, due_at=copies_by, meeting=about)
+            else:
+                records.add_errand("pades_signing.archive", body, meeting=about)
+                self.send_copies(records, done)
             if signing.reference:
-                body = {"signing": signing_id, "state": str(State.SEALED)}
-                records.add_errand("pades_signing.tell", body, meeting=signing.meeting or None)
+                records.add_errand("pades_signing.tell", {**body, "state": str(State.SEALED)}, meeting=about)
 
         digests = {document: hashlib.sha256(data).hexdigest() for document, data in files.items()}
         act = PluginAct(
@@ -163,6 +167,7 @@ class Sealing:
         """Return this signing's entries of the audit log, one JSON object a line, with their places in the log.
 
         What only concerns parties to other documents is left out: a copy goes to people who know nothing of them.
+        So is the list of all that was opened, of which each file is told its own part.
         """
         if not signing.meeting:
             return b""
@@ -170,34 +175,42 @@ class Sealing:
         lines = []
         for entry in self._core.audit_entries(signing.meeting, EVENT_KINDS):
             if entry.data.get("signing") == signing.id and entry.actor not in others:
+                data = dict(entry.data)
+                if "documents_sha256" in data:
+                    data |= {"documents_sha256": [document.sha256], "parties_count": len(document.parties)}
                 told = {
                     "index": entry.index,
                     "kind": entry.kind,
                     "actor": entry.actor,
                     "at": to_text(entry.at),
-                    "data": entry.data,
+                    "data": data,
                 }
                 lines.append(json.dumps(told, ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=str))
         return "".join(f"{line}\n" for line in lines).encode()
 
-    def _send_copy(self, records: Records, signing: Signing, party: Party) -> None:
+    def send_copies(self, records: Records, signing: Signing, text: str = "") -> None:
+        """Queue everybody's newest copy. text: a message's, where it is not the one that comes first and last."""
+        text = text or ("approved_message" if signing.act == "approve" else "copy_message")
+        for party in signing.signed:
+            self._send_copy(records, signing, party, text)
+
+    def _send_copy(self, records: Records, signing: Signing, party: Party, text: str) -> None:
         """Queue a party's copy: the documents that concern it, and no others."""
-        to = self._core.place(party.participant) if party.participant else party.person
         attachments = [
             MessageAttachment(file_name(each), "application/pdf", signing.sealed[each.id][-1])
             for each in signing.documents_of(party.key)
         ]
         try:
             records.add_message(
-                to,
-                "pades_signing.approved_message" if signing.act == "approve" else "pades_signing.copy_message",
+                self._core.place(party.participant) if party.participant else party.person,
+                f"pades_signing.{text}",
                 {"document": signing.title},
                 attachments=attachments,
                 brand=signing.brand,
                 meeting=signing.meeting or None,
             )
-        except (NotFoundError, ValueError) as error:
-            # Nobody can be reached any more: the copy stays in the archive, and the log says so.
+        except (InvalidInputError, NotFoundError) as error:
+            # A person without an address for files, or none any more: the copy stays in the archive, to be fetched.
             log.warning("copy without an address", extra={"signing": signing.id, "cause": type(error).__name__})
 
 

@@ -111,8 +111,8 @@ class Signings:
     ) -> SignStep:
         """A party begins to sign. An older try of theirs is stopped first."""
         now = self._clock()
-        stored = self.read(signing_id)
-        signing, party = stored.signing, self._party(stored.signing, key)
+        signing = self.read(signing_id).signing
+        party = self._party(signing, key)
         method = self._method(signing, party, method_name)
         attempt = Attempt(
             id=new_id("try"),
@@ -126,27 +126,36 @@ class Signings:
             return_path=return_path,
         )
         attempt = replace(attempt, hidden=hidden_data(signing, party, attempt=attempt.id))
-        begun = rules.begin(signing, key, attempt, now)
+        rules.begin(signing, key, attempt, now)
         self._require(signing, party, method, "begun")
-        request = self._request(begun, begun.party(key), attempt, client)
+        request = self._request(signing, party, attempt, client)
         self._stop(signing, party, client)
         steps: list[SignStep] = []
 
-        def effect(records: Records) -> SignStep:
-            step = steps[-1]
-            if step.status == "pending":
-                records.put(SIGNINGS, signing.id, begun.to_body(), meeting=_meeting(signing), expected=stored.version)
-                self._keep(records, begun, party, attempt, step)
-            return step
+        def start() -> None:
+            if not steps:  # once, however often what is stored has changed in between
+                steps.append(method.start(request))
 
-        step = self._core.perform(
-            self._act("begun", signing, party, more={"method": method.name}),
-            effect=effect,
-            before=lambda: steps.append(method.start(request)),
-        )
-        if step.status == "failed":
-            self._note_failure(signing, party, attempt, step)
-        return _public(step)
+        def change(current: Signing) -> Signing:
+            # Two pages of one person: the one that came first goes on, and this one does not take its place.
+            rules.require(current.party(key).attempt in (None, party.attempt), "attempt_over")
+            if steps and steps[0].status != "pending":
+                return current
+            return rules.begin(current, key, attempt, now)
+
+        def also(records: Records, begun: Signing) -> None:
+            if steps[0].status == "pending":
+                self._keep(records, begun, party, attempt, steps[0])
+
+        try:
+            self._change(signing.id, "begun", change, key, more={"method": method.name}, before=start, also=also)
+        except Exception:  # raised again: whatever it was, nobody can answer what was asked and not kept
+            if steps and steps[0].status == "pending":
+                method.cancel(request, steps[0].state)
+            raise
+        if steps[0].status == "failed":
+            self._note_failure(signing, party, attempt, steps[0])
+        return _public(steps[0])
 
     def poll(self, signing_id: str, key: str, client: ClientView) -> SignStep:
         """Say where a party's try stands. Called about once a second by the waiting page."""

@@ -1,0 +1,95 @@
+"""Beginning to sign at the same moment as somebody else: nobody is locked out, and no question is left unheard."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from sidecar.domain.permissions import Capacity
+from sidecar.testing import AGNES, FRIDA, YLVA, Browser, guest
+from tillit_bankid.signing import BankIdSigning
+
+BASE = "x/pades_signing/signings"
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Return a function that lets something happen right after BankID has made the next order."""
+
+    def happens(what: Callable[[], Any]) -> None:
+        start = BankIdSigning.start
+
+        def started(self: BankIdSigning, request: Any) -> Any:
+            monkeypatch.setattr(BankIdSigning, "start", start)
+            step = start(self, request)
+            with ThreadPoolExecutor(1) as elsewhere:  # a request of its own, not one inside this one
+                elsewhere.submit(what).result()
+            return step
+
+        monkeypatch.setattr(BankIdSigning, "start", started)
+
+    return happens
+
+
+@pytest.mark.requirement("R079", "R081")
+def test_two_of_one_turn_who_start_at_once_both_sign(
+    make_room: Callable[..., Any], meanwhile: Callable[[Callable[[], Any]], None]
+) -> None:
+    room = make_room(type_name="corporate-fx", adviser=FRIDA, customer=AGNES, guests=[guest(YLVA, Capacity.CUSTOMER)])
+    agnes, ylva = room.enter(AGNES), room.enter(YLVA)
+    signing = room.opens(agnes, ylva)
+    hers: list[Any] = []
+    meanwhile(lambda: hers.append(ylva.post(f"{BASE}/{signing}/start", {"method": "bankid"}).get_json()["status"]))
+
+    begun = agnes.post(f"{BASE}/{signing}/start", {"method": "bankid"})
+
+    assert (begun.status_code, begun.get_json()["status"], hers) == (200, "pending", ["pending"])
+    newest, oldest = room.bankid.orders()[:2]
+    for order, who in ((oldest, AGNES), (newest, YLVA)):
+        room.bankid.phone("scan", qr=order["qr"], person=who.key)
+        room.bankid.phone("read", order=order["order"], person=who.key)
+        room.bankid.phone("approve", order=order["order"], person=who.key)
+    room.later(2)
+    assert room.poll(agnes, signing)["status"] == "complete"
+    assert room.poll(ylva, signing)["signing"]["state"] == "sealed"
+    assert "cancel" not in room.bankid.calls()
+
+
+def test_an_order_whose_signing_ended_meanwhile_is_cancelled_at_the_eid(
+    room: Any, maja: Browser, meanwhile: Callable[[Callable[[], Any]], None]
+) -> None:
+    signing = room.opens(maja)
+    meanwhile(lambda: room.adviser.post(f"{BASE}/{signing}/withdraw"))
+
+    refused = maja.post(f"{BASE}/{signing}/start", {"method": "bankid"})
+
+    assert refused.status_code == 409
+    assert refused.get_json()["sentence"].startswith("Banken har tagit tillbaka")
+    assert room.bankid.calls()["cancel"] == 1
+    assert room.show(maja, signing)["state"] == "withdrawn"
+
+
+def test_of_two_pages_of_one_person_the_first_goes_on(
+    room: Any, maja: Browser, meanwhile: Callable[[Callable[[], Any]], None]
+) -> None:
+    signing = room.opens(maja)
+
+    def other_page() -> None:
+        def change(records: Any) -> None:  # as the other page leaves it once its own order is made
+            record = records.get("signing", signing)
+            party = {**record.body["parties"][0], "attempt": {**ATTEMPT, "started_at": record.body["created_at"]}}
+            records.put("signing", signing, {**record.body, "parties": [party]}, expected=record.version)
+
+        room.core.keep(change)
+
+    meanwhile(other_page)
+
+    refused = maja.post(f"{BASE}/{signing}/start", {"method": "bankid"})
+
+    assert (refused.status_code, room.bankid.calls()["cancel"]) == (409, 1)
+    assert "nyare" in refused.get_json()["sentence"]
+    assert room.show(maja, signing)["me"]["signing"] is True
+
+
+ATTEMPT = {"id": "try_other", "method": "bankid", "kind": "eid", "visible": "", "hidden": ""}
