@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from sidecar.domain import clock
 from sidecar.testing.pages import chromium, hear_complaints
@@ -25,9 +26,15 @@ BERIT = {
     "id": "p_berit", "name": "Berit Lundhag", "verified": "BankID, tillitsnivå 3", "capacity_label": "Kund",
     "since": clock.to_text(stub.NOON),
 }  # fmt: skip
-# Lets a test look at what the page really sends: its connections, and every track it ever put on a sender.
+# Lets a test look at what the page really sends: its connections, and every track it ever put on a sender; and at
+# every sentence a screen reader was given, also one that the next has replaced.
 WATCH = """
-    window.seen = { peers: [], tracks: [] };
+    window.seen = { peers: [], tracks: [], said: [] };
+    addEventListener("DOMContentLoaded", () => {
+        const region = document.getElementById("announce");
+        const hear = () => { if (region.textContent) seen.said.push(region.textContent); };
+        if (region) new MutationObserver(hear).observe(region, { childList: true });
+    });
     const Peer = RTCPeerConnection;
     window.RTCPeerConnection = class extends Peer {
         constructor(...given) { super(...given); seen.peers.push(this); }
@@ -87,25 +94,36 @@ def enter(room_browser: Browser) -> Iterator[Enter]:
     """Opens rooms. Any complaint in a console fails the test: a broken security policy shows there."""
     complaints: list[str] = []
 
-    def go(server: Any, stage: Any, *, size: tuple[int, int] = (1280, 800), query: str = "", script: str = "") -> Page:
+    def go(
+        server: Any,
+        stage: Any,
+        *,
+        size: tuple[int, int] = (1280, 800),
+        query: str = "",
+        script: str = "",
+        first: Callable[[Page], object] = lambda page: None,
+    ) -> Page:
         context = room_browser.new_context(
             base_url=server.url, viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce"
         )
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.add_init_script(WATCH + script)
         hear_complaints(page, complaints)
+        first(page)
         page.goto(f"/v/{stage.state['me']['id']}/room{query}")
         return page
 
     yield go
     for context in room_browser.contexts:
         context.close()
-    assert complaints == []
+    # A test that takes the network away is also told so by the browser.
+    complaints = [each for each in complaints if "ERR_INTERNET_DISCONNECTED" not in each]
+    assert complaints == [], complaints
 
 
 def joined(page: Page) -> Page:
-    expect(page.locator("#over")).to_be_hidden(timeout=20_000)
+    expect(page.locator("#over")).to_be_hidden(timeout=60_000)
     return page
 
 
@@ -152,7 +170,8 @@ def outside_the_screen(page: Page) -> list[str]:
 def settled(page: Page, width: int, height: int) -> None:
     """Resize the window; what stands out of it once the layout has come to rest fails the test."""
     page.set_viewport_size({"width": width, "height": height})
-    until(page, lambda: outside_the_screen(page) == [], within_ms=2000, otherwise=lambda: outside_the_screen(page))
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    comes_to(page, lambda: outside_the_screen(page), [])
 
 
 def picture(page: Page, name: str, tmp_path: Path) -> None:
@@ -176,11 +195,53 @@ def sees_and_hears(page: Page, person: dict[str, Any]) -> bool:
     return frames > 30 and energy > 0.01
 
 
+def told(stage: Any, kind: str) -> list[dict[str, Any]]:
+    """Return what the page has told its bridge so far, of one kind, the newest last."""
+    return [said for said in stage.heard if said["type"] == kind]
+
+
+def asked_for(page: Page, stage: Any, wanted: list[Any]) -> None:
+    """Wait until the page has asked the server for exactly this; then it has a moment to ask for more, and does not."""
+    comes_to(page, lambda: stage.posted, wanted)
+    page.wait_for_timeout(200)
+    assert stage.posted == wanted
+
+
+class Next:
+    """The page that comes by itself after this one, held back until this one has been looked at."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._held: list[Route] = []
+
+    def hold(self, page: Page) -> None:
+        page.route(self._address, lambda route: self._held.append(route))
+
+    def let_come(self, page: Page) -> None:
+        until(page, lambda: bool(self._held))
+        self._held[0].continue_()
+        page.wait_for_url(self._address)
+
+
+@contextmanager
+def kept_here(page: Page, address: str) -> Iterator[None]:
+    """Hold back the page that comes next by itself, for the length of the block. It has to come after it."""
+    following = Next(address)
+    following.hold(page)
+    yield
+    following.let_come(page)
+
+
+def comes_to(page: Page, read: Callable[[], object], wanted: object, *, within_ms: int = 30_000) -> None:
+    """Return as soon as what is read is what is wanted. Raises AssertionError with what was read last."""
+    until(page, lambda: read() == wanted, within_ms=within_ms, otherwise=read)
+
+
 def until(
     page: Page,
     condition: Callable[[], bool],
     *,
-    within_ms: int = 20_000,
+    within_ms: int = 30_000,
     otherwise: Callable[[], object] = lambda: None,
 ) -> None:
     """Return as soon as the condition holds. Raises AssertionError, with what `otherwise` finds, when it never does."""

@@ -167,11 +167,11 @@ class Stub:
 
     def start(self, port: int = 0) -> str:
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
-        self._call(self._listen(port)).result(10)
+        self._call(self._listen(port)).result(60)
         return self.url
 
     def stop(self) -> None:
-        self._call(self._close()).result(10)
+        self._call(self._close()).result(60)
         self.loop.call_soon_threadsafe(self.loop.stop)
 
     def arrange(self, state: dict[str, Any], **more: Any) -> Stage:
@@ -180,16 +180,16 @@ class Stub:
         old = self.stages.get(state["me"]["id"])
         self.stages[state["me"]["id"]] = stage
         if old:
-            self._call(self._forget(old)).result(10)
+            self._call(self._forget(old)).result(60)
         return stage
 
     def tell(self, stage: Stage, event: str = "state", data: Any = None) -> None:
-        """Send a server-sent event; without data, the stage's state as it is now."""
-        self._call(self._tell(stage, event, stage.state if data is None else data)).result(10)
+        """Send a server-sent event to the page that listens; without data, the stage's state as it is now."""
+        self._call(self._tell_page(stage, event, stage.state if data is None else data)).result(60)
 
     def say(self, stage: Stage, message: dict[str, Any]) -> None:
         """Let the bridge say something over the data channel."""
-        self._call(self._say(stage, message)).result(10)
+        self._call(self._say(stage, message)).result(60)
 
     def run(self, act: Callable[[Bridge], None]) -> None:
         """Do something to the real bridge, in its own loop."""
@@ -198,11 +198,11 @@ class Stub:
             assert self.bridge is not None
             act(self.bridge)
 
-        self._call(there()).result(10)
+        self._call(there()).result(60)
 
     def cut(self, stage: Stage) -> None:
         """Let the bridge vanish, as in a broken network."""
-        self._call(self._drop(stage)).result(10)
+        self._call(self._drop(stage)).result(60)
 
     # What runs in the loop
 
@@ -242,12 +242,19 @@ class Stub:
         if path:
             path.close()
 
+    async def _tell_page(self, stage: Stage, event: str, data: Any) -> None:
+        for _ in range(600):  # a page can have joined a moment before its line to the server is open
+            if not stage.listeners:
+                await asyncio.sleep(0.05)
+        assert stage.listeners, "the page does not listen"
+        await self._tell(stage, event, data)
+
     async def _tell(self, stage: Stage, event: str, data: Any) -> None:
         for listener in stage.listeners:
             listener.put_nowait((event, data))
 
     async def _say(self, stage: Stage, message: dict[str, Any]) -> None:
-        for _ in range(100):  # the page can be told that it is connected a moment before this side is
+        for _ in range(600):  # the page can be told that it is connected a moment before this side is
             if stage.channel is None:
                 await asyncio.sleep(0.05)
         assert stage.channel is not None, "the page has not joined"

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from sidecar.testing.pages import findings
 from tests.e2e import room_steps as steps
 from tests.e2e import room_stub as stub
-from tests.e2e.room_steps import ELIN, MAJA, SCREENS, Enter, answer, control, joined, open_panel
+from tests.e2e.room_steps import ELIN, MAJA, SCREENS, Enter, answer, comes_to, control, joined, open_panel, until
 
 pytestmark = pytest.mark.e2e
 quiet, enter, room_browser = steps.quiet, steps.enter, steps.room_browser  # fixtures
@@ -44,6 +44,7 @@ export function attach(api) {
   api.on("connected", () => { document.body.dataset.connected = "yes"; });
 }
 """
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def serve(page: Page, module: str = MODULE) -> None:
@@ -138,8 +139,8 @@ def test_a_panel_fits_every_screen(quiet: Any, enter: Enter) -> None:
     for width, height in SCREENS:
         page.set_viewport_size({"width": width, "height": height})
         expect(panel).to_be_visible()
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0, (width, height)
+        comes_to(page, lambda: page.evaluate("innerWidth"), width)
+        until(page, lambda: page.evaluate(OVERFLOW) <= 0, otherwise=lambda: page.evaluate("[innerWidth, innerHeight]"))
 
 
 @pytest.mark.parametrize("module", ["this is no module", "export function mount() { throw new Error('no'); }"])

@@ -9,7 +9,20 @@ from playwright.sync_api import expect
 from sidecar.testing.pages import findings
 from tests.e2e import room_steps as steps
 from tests.e2e import room_stub as stub
-from tests.e2e.room_steps import ELIN, MAJA, SAMIR, Enter, cameras, joined, picture, tile, until
+from tests.e2e.room_steps import (
+    ELIN,
+    MAJA,
+    SAMIR,
+    Enter,
+    cameras,
+    comes_to,
+    joined,
+    kept_here,
+    picture,
+    tile,
+    told,
+    until,
+)
 
 pytestmark = pytest.mark.e2e
 quiet, enter, room_browser = steps.quiet, steps.enter, steps.room_browser  # fixtures
@@ -57,7 +70,7 @@ def test_a_page_that_slept_while_its_path_died_is_back_at_once_without_a_new_sig
     expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
     expect(page.get_by_role("button", name="Mikrofon av")).to_be_visible()
     assert page.url.endswith("/v/p_maja/room")
-    until(page, lambda: [said["microphone"] for said in stage.heard if said["type"] == "media"][-1:] == [False])
+    until(page, lambda: [said["microphone"] for said in told(stage, "media")][-1:] == [False])
 
 
 def test_a_page_that_slept_and_whose_path_lives_is_left_alone(quiet: Any, enter: Enter) -> None:
@@ -93,10 +106,10 @@ def test_who_slept_past_their_time_is_told_so(quiet: Any, enter: Enter) -> None:
     page = joined(enter(quiet, stage))
     until(page, lambda: bool(stage.heard))
     stage.refused["token"] = (403, "Din tid i mötet har gått ut. Legitimera dig igen, så fortsätter du där du var.")
-    quiet.cut(stage)
-
-    expect(page.locator("#over")).to_have_text(re.compile("^Din tid i mötet har gått ut. Legitimera dig igen"))
-    assert page.evaluate("seen.peers.at(-1).connectionState") == "closed"
+    with kept_here(page, "**/v/p_maja/left"):
+        quiet.cut(stage)
+        expect(page.locator("#over")).to_have_text(re.compile("^Din tid i mötet har gått ut. Legitimera dig igen"))
+        comes_to(page, lambda: page.evaluate("seen.peers.at(-1).connectionState"), "closed")
 
 
 def test_behind_another_tab_sound_and_camera_go_on_pictures_stop_and_the_title_says_what_asks(
@@ -109,9 +122,11 @@ def test_behind_another_tab_sound_and_camera_go_on_pictures_stop_and_the_title_s
     page.evaluate("hurried = true; behind(true)")
 
     expect(page).to_have_title(re.compile("^Kameran är på"))
-    until(page, lambda: [said["cameras"] for said in stage.heard if said["type"] == "want"][-1:] == ["none"])
-    assert page.evaluate("seen.peers.at(-1).getSenders().slice(0, 2).every(({ track }) => track.readyState === 'live')")
-    assert page.evaluate("[...document.querySelectorAll('#voices audio')].every(({ paused }) => !paused)")
+    until(page, lambda: [said["cameras"] for said in told(stage, "want")][-1:] == ["none"])
+    lives = "seen.peers.at(-1).getSenders().slice(0, 2).every(({ track }) => track?.readyState === 'live')"
+    until(page, lambda: page.evaluate(lives))
+    plays = "[...document.querySelectorAll('#voices audio')].every(({ paused }) => !paused)"
+    until(page, lambda: page.evaluate(plays))
     quiet.tell(stage, "state", {**stage.state, "lobby": [stub_waiting()]})
     expect(page).to_have_title(re.compile("^Berit Lundhag väntar"))
     recording = {"id": "r_1", "state": "asking", "asker": False, "mine": None, "waiting": ["Elin Sjöhage"],
@@ -120,7 +135,7 @@ def test_behind_another_tab_sound_and_camera_go_on_pictures_stop_and_the_title_s
     expect(page).to_have_title(re.compile("^Fråga om inspelning"))
 
     page.evaluate("behind(false)")
-    until(page, lambda: [said["cameras"] for said in stage.heard if said["type"] == "want"][-1:] == ["all"])
+    until(page, lambda: [said["cameras"] for said in told(stage, "want")][-1:] == ["all"])
 
 
 def stub_waiting() -> dict[str, Any]:
@@ -130,15 +145,15 @@ def stub_waiting() -> dict[str, Any]:
 def test_the_screen_stays_lit_during_the_meeting_and_not_after_it(quiet: Any, enter: Enter) -> None:
     stage = quiet.arrange(stub.room_state(MAJA, ELIN))
     page = joined(enter(quiet, stage, script=BEHIND, size=(390, 844)))
-    assert page.evaluate(LIT) == 1
+    comes_to(page, lambda: page.evaluate(LIT), 1)
     page.evaluate("behind(true)")
     assert page.evaluate(LIT) == 0, "the system takes it back"
     page.evaluate("behind(false)")
-    until(page, lambda: page.evaluate(LIT) == 1)
+    comes_to(page, lambda: page.evaluate(LIT), 1)
     quiet.say(stage, {"type": "removed", "reason": "replaced"})
 
     expect(page.locator("#over")).to_be_visible()
-    assert page.evaluate(LIT) == 0
+    comes_to(page, lambda: page.evaluate(LIT), 0)
     page.evaluate("behind(true)")
     page.evaluate("behind(false)")
     assert page.evaluate(LIT) == 0

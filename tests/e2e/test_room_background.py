@@ -16,6 +16,7 @@ from tests.e2e.room_steps import (
     MAJA,
     Enter,
     cameras,
+    comes_to,
     control,
     joined,
     open_panel,
@@ -95,16 +96,17 @@ def blur(page: Page) -> None:
 def test_what_the_others_decode_is_sharp_within_the_outline_only(real: Any, enter: Enter, tmp_path: Path) -> None:
     elin = joined(enter(real, real.arrange(stub.room_state(ELIN, MAJA))))
     maja = joined(enter(real, real.arrange(stub.room_state(MAJA, ELIN)), script=SQUARES))
-    until(elin, partial(is_sharp, elin, MAJA), within_ms=40_000, otherwise=partial(sharpness, elin, MAJA))
+    until(elin, partial(is_sharp, elin, MAJA), within_ms=60_000, otherwise=partial(sharpness, elin, MAJA))
 
     panel = open_panel(maja, "settings")
     expect(panel.locator("#blur-how")).to_contain_text("Bara det som ligger innanför konturen")
     expect(panel.locator("#blur-side")).to_be_hidden()
     blur(maja)
-    until(elin, partial(is_blurred, elin, MAJA), within_ms=40_000, otherwise=partial(sharpness, elin, MAJA))
-    assert is_blurred(maja, MAJA), "one sees of oneself what the others see"
+    until(elin, partial(is_blurred, elin, MAJA), within_ms=60_000, otherwise=partial(sharpness, elin, MAJA))
+    # One sees of oneself what the others see.
+    until(maja, partial(is_blurred, maja, MAJA), otherwise=partial(sharpness, maja, MAJA))
     expect(panel.locator("#blur-side")).to_be_visible()
-    expect(maja.get_by_role("status")).to_have_text("Din bakgrund är suddig.")
+    until(maja, lambda: "Din bakgrund är suddig." in maja.evaluate("seen.said"))
     picture(maja, "blurred-self", tmp_path)
     picture(elin, "blurred-other", tmp_path)
     assert findings(maja) == []
@@ -112,10 +114,10 @@ def test_what_the_others_decode_is_sharp_within_the_outline_only(real: Any, ente
     panel.locator("#blur-side").focus()
     for _ in range(10):
         maja.keyboard.press("ArrowRight")
-    until(elin, lambda: sharpness(elin, MAJA)[1] < 25, within_ms=40_000, otherwise=partial(sharpness, elin, MAJA))
+    until(elin, lambda: sharpness(elin, MAJA)[1] < 25, within_ms=60_000, otherwise=partial(sharpness, elin, MAJA))
 
     panel.locator("#blur").press("Space")
-    until(elin, partial(is_sharp, elin, MAJA), within_ms=40_000, otherwise=partial(sharpness, elin, MAJA))
+    until(elin, partial(is_sharp, elin, MAJA), within_ms=60_000, otherwise=partial(sharpness, elin, MAJA))
 
 
 def test_it_is_off_until_somebody_wishes_it_and_is_remembered_on_the_device(quiet: Any, enter: Enter) -> None:
@@ -124,7 +126,7 @@ def test_it_is_off_until_somebody_wishes_it_and_is_remembered_on_the_device(quie
     expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
     open_panel(page, "settings")
     expect(page.locator("#blur")).not_to_be_checked()
-    assert page.evaluate(f"{SENT} === camera")
+    until(page, lambda: page.evaluate(f"{SENT} === camera"))
     blur(page)
     until(page, lambda: page.evaluate(f"{SENT} !== null && {SENT} !== camera"))
 
@@ -143,7 +145,7 @@ def test_a_brand_can_begin_with_it_and_a_person_can_still_say_no(
     monkeypatch.setitem(stub._BRAND, "blur", True)
     page = joined(enter(quiet, quiet.arrange(stub.room_state(MAJA, ELIN)), script=SQUARES))
     expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
-    assert page.evaluate(f"{SENT} !== camera")
+    until(page, lambda: page.evaluate(f"{SENT} !== null && {SENT} !== camera"))
     open_panel(page, "settings")
     expect(page.locator("#blur")).to_be_checked()
     blur(page)
@@ -152,7 +154,7 @@ def test_a_brand_can_begin_with_it_and_a_person_can_still_say_no(
     page.reload()
     joined(page)
     expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
-    assert page.evaluate(f"{SENT} === camera")
+    until(page, lambda: page.evaluate(f"{SENT} === camera"))
 
 
 def test_when_the_network_is_weak_the_blurred_picture_gives_up_resolution(quiet: Any, enter: Enter) -> None:
@@ -180,8 +182,8 @@ def test_where_it_cannot_be_made_the_picture_is_off_until_the_person_says_otherw
     expect(line).to_contain_text("därför är din bild av")
     expect(page.get_by_role("alert")).to_contain_text("därför är din bild av")
     expect(page.get_by_role("button", name="Kamera av")).to_be_visible()
-    assert page.evaluate(SENT) is None
-    assert page.evaluate("camera.readyState") == "ended", "the lamp is out"
+    comes_to(page, lambda: page.evaluate(SENT), None)
+    comes_to(page, lambda: page.evaluate("camera.readyState"), "ended")  # the lamp is out
     until(page, lambda: [said["camera"] for said in stage.heard if said["type"] == "media"][-1:] == [False])
     page.locator("[data-panel=settings] [data-close]").click()
     for width, height in ((1280, 800), (390, 844)):
@@ -192,17 +194,19 @@ def test_where_it_cannot_be_made_the_picture_is_off_until_the_person_says_otherw
     line.get_by_role("button", name="Visa mig utan suddning").click()
     expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
     expect(line).to_be_hidden()
-    assert page.evaluate(f"{SENT} === camera")
+    until(page, lambda: page.evaluate(f"{SENT} === camera"))
     assert page.evaluate("JSON.parse(localStorage['tillit.background']).on"), "the next meeting tries to blur again"
 
 
 def test_a_device_that_cannot_keep_up_gives_up_resolution_first_and_then_the_picture(quiet: Any, enter: Enter) -> None:
+    # On this page time passes by drawing alone, so that how busy the computer really is plays no part.
     slow = """
-        window.delay = 0;
+        window.delay = 5;
+        let spent = 0;
+        performance.now = () => spent;
         const draw = CanvasRenderingContext2D.prototype.drawImage;
         CanvasRenderingContext2D.prototype.drawImage = function (...given) {
-            const until = performance.now() + (given[0] instanceof HTMLVideoElement ? window.delay : 0);
-            while (performance.now() < until);
+            if (given[0] instanceof HTMLVideoElement) spent += window.delay;
             return draw.apply(this, given);
         };
     """
@@ -210,14 +214,14 @@ def test_a_device_that_cannot_keep_up_gives_up_resolution_first_and_then_the_pic
     page = joined(enter(quiet, stage, script=PLAIN + SQUARES + WISHED + slow))
     until(page, lambda: is_blurred(page, MAJA), otherwise=lambda: sharpness(page, MAJA))
     width = f"{SENT} && {SENT}.getSettings().width"
-    until(page, lambda: page.evaluate(width) == 640, otherwise=lambda: page.evaluate(width))
+    comes_to(page, lambda: page.evaluate(width), 640)
 
     page.evaluate("window.delay = 60")
-    until(page, lambda: page.evaluate(width) == 160, within_ms=40_000, otherwise=lambda: page.evaluate(width))
+    comes_to(page, lambda: page.evaluate(width), 160, within_ms=60_000)
     expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
     page.evaluate("window.delay = 260")
-    expect(page.locator("#line-blur")).to_be_visible(timeout=40_000)
-    assert page.evaluate(SENT) is None
+    expect(page.locator("#line-blur")).to_be_visible(timeout=60_000)
+    comes_to(page, lambda: page.evaluate(SENT), None)
 
 
 def test_a_camera_that_blurs_by_itself_is_asked_to_and_watched(quiet: Any, enter: Enter) -> None:
@@ -240,14 +244,14 @@ def test_a_camera_that_blurs_by_itself_is_asked_to_and_watched(quiet: Any, enter
     stage = quiet.arrange(stub.room_state(MAJA, ELIN))
     page = joined(enter(quiet, stage, script=SQUARES + WISHED + itself))
     expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
-    assert page.evaluate(f"{SENT} === camera && camera.getSettings().backgroundBlur")
+    until(page, lambda: page.evaluate(f"{SENT} === camera && camera.getSettings().backgroundBlur"))
     panel = open_panel(page, "settings")
     expect(panel.locator("#blur-how")).to_have_text(re.compile("Din egen enhet gör det"))
     expect(panel.locator("#blur-size")).to_be_hidden()
     page.evaluate("unblur()")
 
     expect(page.locator("#line-blur")).to_be_visible()
-    assert page.evaluate(SENT) is None
+    comes_to(page, lambda: page.evaluate(SENT), None)
 
 
 def test_a_browser_that_cannot_says_so_where_the_switch_would_be(quiet: Any, enter: Enter) -> None:

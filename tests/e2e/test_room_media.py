@@ -22,19 +22,33 @@ from tests.e2e.room_steps import (
     PICKS,
     SAMIR,
     Enter,
+    Next,
     answer,
+    asked_for,
     cameras,
+    comes_to,
     control,
     joined,
+    kept_here,
     measured,
     picture,
     sees_and_hears,
     tile,
+    told,
     until,
 )
 
 pytestmark = pytest.mark.e2e
 quiet, enter, room_browser, real = steps.quiet, steps.enter, steps.room_browser, steps.real  # fixtures
+
+# A page whose encoder has all the bits it wants: what stands in for the bridge says little about rates.
+PLENTY = """
+    const read = RTCPeerConnection.prototype.getStats;
+    RTCPeerConnection.prototype.getStats = async function (...given) {
+        const rich = ([id, one]) => [id, one.type === "outbound-rtp" ? { ...one, targetBitrate: 2000000 } : one];
+        return new Map([...await read.apply(this, given)].map(rich));
+    };
+"""
 
 
 @pytest.mark.requirement("R035")
@@ -52,11 +66,10 @@ def test_a_whole_screen_is_stopped_before_a_single_picture_is_sent(
     control(page, "share").click()
 
     expect(answer(page)).to_contain_text(sentence)
-    assert page.evaluate("picked.readyState") == "ended"
+    comes_to(page, lambda: page.evaluate("picked.readyState"), "ended")
+    asked_for(page, stage, [("share", {"action": "start", "surface": "monitor"})] if surface == "monitor" else [])
     assert "the shared thing" not in page.evaluate("seen.tracks")
     expect(page.locator("#line-share")).to_be_hidden()
-    recorded = [("share", {"action": "start", "surface": "monitor"})] if surface == "monitor" else []
-    assert stage.posted == recorded
 
 
 @pytest.mark.requirement("R035")
@@ -75,15 +88,16 @@ def test_one_window_is_shared_after_the_servers_yes_and_stopped_by_its_sharer(
         "selfBrowserSurface": "exclude", "surfaceSwitching": "exclude", "monitorTypeSurfaces": "exclude",
         "systemAudio": "exclude",
     }  # fmt: skip
-    assert page.evaluate("seen.peers.at(-1).getSenders()[2].track.label") == "the shared thing"
+    sent = "seen.peers.at(-1).getSenders()[2].track?.label"
+    comes_to(page, lambda: page.evaluate(sent), "the shared thing")
     expect(page.locator("#stage")).to_have_attribute("data-shape", "pair")  # no hall of mirrors
     picture(page, "sharing", tmp_path)
     page.locator("#share-stop").click()
     expect(strip).to_be_hidden()
-    assert page.evaluate("[picked.readyState, seen.peers.at(-1).getSenders()[2].track]") == ["ended", None]
-    page.wait_for_timeout(200)
-    assert [body["action"] for _, body in stage.posted] == ["start", "stop"]
-    assert [said["share"] for said in stage.heard if said["type"] == "media"][-2:] == [True, False]
+    over = "[picked.readyState, seen.peers.at(-1).getSenders()[2].track]"
+    comes_to(page, lambda: page.evaluate(over), ["ended", None])
+    asked_for(page, stage, [("share", {"action": act, "surface": "window"}) for act in ("start", "stop")])
+    comes_to(page, lambda: [said["share"] for said in told(stage, "media")][-2:], [True, False])
 
 
 @pytest.mark.requirement("R035")
@@ -97,7 +111,7 @@ def test_a_window_that_turns_into_the_whole_screen_is_cut(quiet: Any, enter: Ent
 
     expect(page.locator("#line-share")).to_be_hidden()
     expect(page.get_by_role("alert")).to_contain_text("Bara ett fönster i taget delas.")
-    assert page.evaluate("picked.readyState") == "ended"
+    comes_to(page, lambda: page.evaluate("picked.readyState"), "ended")
 
 
 @pytest.mark.requirement("R035")
@@ -109,7 +123,7 @@ def test_a_share_the_server_refuses_sends_nothing(quiet: Any, enter: Enter) -> N
     control(page, "share").click()
 
     expect(answer(page)).to_contain_text("Säkerheten är höjd")
-    assert page.evaluate("picked.readyState") == "ended"
+    comes_to(page, lambda: page.evaluate("picked.readyState"), "ended")
     assert "the shared thing" not in page.evaluate("seen.tracks")
 
 
@@ -124,9 +138,7 @@ def test_muted_by_the_adviser_is_told_at_once_and_can_be_undone_by_oneself(quiet
     )
     page.get_by_role("button", name="Mikrofon av").click()
     expect(page.get_by_role("button", name="Mikrofon på")).to_be_visible()
-    page.wait_for_timeout(200)
-    told = [said["microphone"] for said in stage.heard if said["type"] == "media"]
-    assert told[-2:] == [False, True]
+    comes_to(page, lambda: [said["microphone"] for said in told(stage, "media")][-2:], [False, True])
 
 
 @pytest.mark.requirement("R145", "R146", "R147")
@@ -134,36 +146,33 @@ def test_a_weak_network_costs_resolution_then_the_picture_and_never_the_sound(
     quiet: Any, enter: Enter, tmp_path: Path
 ) -> None:
     stage = quiet.arrange(stub.room_state(MAJA, ELIN), pictures=cameras(ELIN))
-    page = joined(enter(quiet, stage))
+    page = joined(enter(quiet, stage, script=PLENTY))
     expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
+    expect(page.get_by_role("button", name="Kamera på")).to_be_visible()
     sent = """() => seen.peers.at(-1).getSenders().slice(0, 2).map((sender) => {
         const { encodings: [encoding], degradationPreference } = sender.getParameters();
         return [encoding.active, encoding.scaleResolutionDownBy ?? 1, encoding.priority, degradationPreference];
     })"""
     before = stage.state["me"]["permissions"]
-    assert page.evaluate(sent)[0][2] == "high"
-    active, scale, *wishes = page.evaluate(sent)[1]
-    assert (active, wishes) == (True, ["low", "maintain-framerate"])
-    assert scale <= 2  # what stands in for the bridge here says little about rates, and the page follows it
+    comes_to(page, lambda: page.evaluate(sent)[0][2], "high")
+    comes_to(page, lambda: page.evaluate(sent)[1], [True, 1, "low", "maintain-framerate"])
 
     quiet.say(stage, {"type": "quality", "level": "weak", "up_kbps": 150, "down_kbps": 150})
     line = page.locator("#line-quality")
     expect(line).to_have_text(
         re.compile(r"Ditt nät är svagt just nu.\s+Vi gör bilden enklare så att ljudet håller. Mötet är lika säkert.")
     )
-    sound, view = page.evaluate(sent)
-    assert sound[0] is True
-    assert view[0] is True
-    assert view[1] > 2
+    until(page, lambda: page.evaluate(sent)[1][1] > 2, otherwise=lambda: page.evaluate(sent))
+    assert [one[0] for one in page.evaluate(sent)] == [True, True]
     assert findings(page) == []
     picture(page, "weak", tmp_path)
 
     quiet.say(stage, {"type": "quality", "level": "sound_only", "up_kbps": 40, "down_kbps": 40})
     expect(line).to_contain_text("Vi fortsätter med bara ljud tills nätet orkar mer.")
     expect(tile(page, ELIN).locator(".disc")).to_be_visible()
-    page.wait_for_timeout(200)
-    assert [one[0] for one in page.evaluate(sent)] == [True, False]
-    assert stage.heard[-1] == {"type": "media", "microphone": True, "camera": False, "share": False}
+    comes_to(page, lambda: [one[0] for one in page.evaluate(sent)], [True, False])
+    sound_only = {"type": "media", "microphone": True, "camera": False, "share": False}
+    comes_to(page, lambda: told(stage, "media")[-1:], [sound_only])
     assert stage.state["me"]["permissions"] == before
     assert stage.joins == 1
     picture(page, "sound-only", tmp_path)
@@ -171,10 +180,7 @@ def test_a_weak_network_costs_resolution_then_the_picture_and_never_the_sound(
     quiet.say(stage, {"type": "quality", "level": "good", "up_kbps": 2000, "down_kbps": 2000})
     expect(line).to_be_hidden()
     expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
-    page.wait_for_timeout(200)
-    again = page.evaluate(sent)[1]
-    assert again[0] is True
-    assert again[1] < view[1]
+    comes_to(page, lambda: page.evaluate(sent)[1][:2], [True, 1])
 
 
 @pytest.mark.requirement("R145", "R147")
@@ -207,8 +213,10 @@ def test_anothers_weak_network_is_told_at_their_tile_in_word_and_name(quiet: Any
 def test_a_lost_connection_says_so_and_comes_back_with_a_fresh_token(quiet: Any, enter: Enter, tmp_path: Path) -> None:
     stage = quiet.arrange(stub.room_state(MAJA, ELIN), pictures=cameras(ELIN))
     page = joined(enter(quiet, stage))
-    control(page, "microphone").click()
+    page.get_by_role("button", name="Mikrofon på").click()
     expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
+    comes_to(page, lambda: [said["microphone"] for said in told(stage, "media")][-1:], [False])
+    before = len(told(stage, "media"))
     stage.media = False
     quiet.cut(stage)
 
@@ -222,30 +230,31 @@ def test_a_lost_connection_says_so_and_comes_back_with_a_fresh_token(quiet: Any,
     expect(tile(page, ELIN)).to_have_class(re.compile("pictured"))
     assert stage.joins == 2
     expect(page.get_by_role("button", name="Mikrofon av")).to_be_visible()
-    page.wait_for_timeout(200)
-    assert stage.heard[-1]["microphone"] is False or stage.heard[-2]["microphone"] is False
+    until(page, lambda: len(told(stage, "media")) > before)  # the new bridge is told what the old one knew
+    assert {said["microphone"] for said in told(stage, "media")[before:]} == {False}
 
 
 def test_a_token_that_is_refused_is_not_asked_for_again(quiet: Any, enter: Enter) -> None:
     stage = quiet.arrange(stub.room_state(MAJA, ELIN))
     stage.refused["token"] = (403, "Din tid i mötet har gått ut. Legitimera dig igen.")
-    page = enter(quiet, stage)
+    following = Next("**/v/p_maja/left")
+    page = enter(quiet, stage, first=following.hold)
 
     expect(page.locator("#over")).to_have_text("Din tid i mötet har gått ut. Legitimera dig igen.")
+    following.let_come(page)
     assert stage.joins == 0
-    page.wait_for_url("**/v/p_maja/left")
 
 
 def test_removed_says_so_stops_the_devices_and_leads_out(quiet: Any, enter: Enter) -> None:
     stage = quiet.arrange(stub.room_state(MAJA, ELIN))
     page = joined(enter(quiet, stage))
-    quiet.say(stage, {"type": "removed", "reason": "expelled"})
+    with kept_here(page, "**/v/p_maja/left"):
+        quiet.say(stage, {"type": "removed", "reason": "expelled"})
 
-    expect(page.get_by_role("alert")).to_have_text("Din medverkan i mötet är avslutad.")
-    expect(page.locator("#over")).to_have_text("Din medverkan i mötet är avslutad.")
-    assert page.evaluate("seen.peers.at(-1).connectionState") == "closed"
-    expect(page.get_by_role("button", name="Kamera av")).to_be_visible()
-    page.wait_for_url("**/v/p_maja/left")
+        expect(page.get_by_role("alert")).to_have_text("Din medverkan i mötet är avslutad.")
+        expect(page.locator("#over")).to_have_text("Din medverkan i mötet är avslutad.")
+        comes_to(page, lambda: page.evaluate("seen.peers.at(-1).connectionState"), "closed")
+        expect(page.get_by_role("button", name="Kamera av")).to_be_visible()
     assert stage.joins == 1
 
 
@@ -289,7 +298,7 @@ def test_two_browsers_see_and_hear_each_other_and_a_mute_is_felt(real: Any, ente
     elin = joined(enter(real, real.arrange(stub.room_state(ELIN, MAJA)), script=late_devices))
     maja = joined(enter(real, real.arrange(stub.room_state(MAJA, ELIN))))
     for page, other in ((elin, MAJA), (maja, ELIN)):
-        until(page, partial(sees_and_hears, page, other))
+        until(page, partial(sees_and_hears, page, other), within_ms=60_000)
         expect(tile(page, other)).to_have_class(re.compile("pictured"))
         expect(page.locator("#line-sound")).to_be_hidden()
     expect(tile(elin, MAJA)).to_have_accessible_name(re.compile("mikrofonen är på"))
@@ -303,8 +312,9 @@ def test_two_browsers_see_and_hear_each_other_and_a_mute_is_felt(real: Any, ente
     heard = measured(elin, MAJA)[1]
     until(elin, lambda: measured(elin, MAJA)[1] > heard)
 
-    real.run(lambda bridge: bridge.rooms["room"].leave(bridge.rooms["room"].peers["p_maja"], "expelled"))
-    expect(maja.locator("#over")).to_have_text("Din medverkan i mötet är avslutad.")
+    with kept_here(maja, "**/v/p_maja/left"):
+        real.run(lambda bridge: bridge.rooms["room"].leave(bridge.rooms["room"].peers["p_maja"], "expelled"))
+        expect(maja.locator("#over")).to_have_text("Din medverkan i mötet är avslutad.")
 
 
 @pytest.mark.requirement("R145", "R146", "R147")
@@ -315,12 +325,12 @@ def test_when_the_way_down_narrows_the_voice_stays_and_the_page_says_so(
     enter(real, real.arrange(stub.room_state(ELIN, MAJA)))
     stage = real.arrange(stub.room_state(MAJA, ELIN), network=20_000_000)
     maja = joined(enter(real, stage))
-    until(maja, lambda: measured(maja, ELIN)[0] > 30)
+    until(maja, lambda: measured(maja, ELIN)[0] > 30, within_ms=60_000)
     stage.path.down.bits_per_second = 90_000
 
-    expect(maja.locator("#line-quality")).to_contain_text("Mötet är lika säkert.", timeout=30_000)
+    expect(maja.locator("#line-quality")).to_contain_text("Mötet är lika säkert.", timeout=60_000)
     stage.path.down.bits_per_second = 55_000
-    expect(maja.locator("#line-quality")).to_contain_text("bara ljud", timeout=40_000)
+    expect(maja.locator("#line-quality")).to_contain_text("bara ljud", timeout=60_000)
     heard = measured(maja, ELIN)[1]
     until(maja, lambda: measured(maja, ELIN)[1] > heard + 0.05)
     expect(maja.locator("#over")).to_be_hidden()
