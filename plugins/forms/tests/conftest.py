@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
@@ -16,9 +15,6 @@ from sidecar.testing import Clock, Product
 from sidecar.testing.people import MAJA
 from sidecar.testing.product import ORIGIN, Browser
 from simulators.common.running import running
-
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of an example's
-settings.load_profile("unhurried")
 
 
 @dataclass
@@ -107,14 +103,28 @@ def enter_room() -> Callable[..., Room]:
 
 
 @pytest.fixture(scope="session")
-def seal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Settings of the signing, with a seal and certificates as the trust service's simulator makes them."""
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The trust service's simulator: where its certificates lie, and its address."""
     folder = tmp_path_factory.mktemp("tsa")
-    with running("simulators.tsa", "--dir", str(folder), "--port", "0"):
-        yield (
-            f'[plugins.pades_signing]\nseal_certificate = "{folder}/seal.pem"\n'
-            f'seal_key = "{folder}/seal-key.pem"\nroots = "{folder}/roots.pem"\n'
-        )
+    with running("simulators.tsa", "--dir", str(folder), "--port", "0") as started:
+        yield folder, started.addresses["tsa"]
+
+
+@pytest.fixture
+def seal(trust: tuple[Path, str]) -> str:
+    """Settings of the signing, with a seal and certificates as the trust service's simulator makes them."""
+    folder, _ = trust
+    return (
+        f'[plugins.pades_signing]\nseal_certificate = "{folder}/seal.pem"\n'
+        f'seal_key = "{folder}/seal-key.pem"\nroots = "{folder}/roots.pem"\n'
+    )
+
+
+@pytest.fixture
+def stamped_seal(trust: tuple[Path, str], seal: str) -> str:
+    """The same, and a time-stamp authority."""
+    _, url = trust
+    return f'{seal}tsa_url = "{url}/"\ncrls = ["{url}/crl/seal.crl", "{url}/crl/tsa.crl"]\n'
 
 
 @pytest.fixture(scope="session")

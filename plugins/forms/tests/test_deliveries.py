@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.plugin_api import ErrandView, NotFoundError
+from sidecar.plugin_api import ErrandView, NotFoundError, to_text
 from sidecar.testing import Product
 from sidecar.testing.people import BERIT
 from sidecar.testing.product import ORIGIN
@@ -43,6 +43,7 @@ class Signing:
 
     begun: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
+    copies_by: str | None = None
 
     def begin(self, **asked: Any) -> str:
         signing = f"sgn_{len(self.begun)}"
@@ -56,7 +57,8 @@ class Signing:
         return {"status": "complete", "message": "", "params": {}, "view": {}}
 
     def view(self, signing: str) -> Mapping[str, Any]:
-        return {"state": self.ended.get(signing, "open")}
+        state = self.ended.get(signing, "open")
+        return {"state": state, "copies_by": self.copies_by if state == "sealed" else None}
 
     def sealed(self, signing: str, document_key: str) -> bytes:
         if signing not in self.ended:
@@ -114,10 +116,10 @@ class Bank:
     def fail(self, system: str, fault: str, times: int = 0) -> None:
         body = json.dumps({"system": system, "fault": fault, "times": times}).encode()
         request = urllib.request.Request(f"{self.page}faults", data=body, headers={"Content-Type": "application/json"})
-        urllib.request.urlopen(request, timeout=10).close()
+        urllib.request.urlopen(request, timeout=30).close()
 
     def letters(self) -> Any:
-        with urllib.request.urlopen(f"{self.page}letters", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.page}letters", timeout=30) as answer:
             return json.load(answer)
 
     def state(self, form: str) -> Any:
@@ -247,6 +249,37 @@ def test_it_is_given_up_after_the_attempts_that_were_set(bank: Bank) -> None:
 
     assert bank.state(form)["attempts"] == 3
     assert bank.kinds() == ["forms.delivery_failed", "forms.delivery_failed", "forms.delivery_dead"]
+
+
+@pytest.mark.requirement("R083", "R085")
+def test_what_carries_papers_waits_for_their_time_stamp_and_leaves_once(bank: Bank) -> None:
+    bank.signing.copies_by = to_text(bank.product.clock.now + timedelta(hours=1))
+    form = bank.signed()
+    bank.works(after=timedelta(minutes=5))
+    assert of(bank, form) == []
+    assert bank.state(form)["state"] == "waiting"
+
+    bank.signing.ended["sgn_0"] = "preserved"
+    for _ in range(2):
+        bank.listener.signing_changed(f"forms:{form}", "preserved")
+    bank.works()
+    bank.works(after=timedelta(hours=2))
+
+    [letter] = of(bank, form)
+    assert (letter["times"], json.loads(letter["body"])["time_stamped"]) == (1, True)
+
+
+def test_papers_whose_time_stamp_is_late_leave_without_it_and_say_so(bank: Bank) -> None:
+    bank.signing.copies_by = to_text(bank.product.clock.now + timedelta(hours=1))
+    form = bank.signed()
+    bank.works(after=timedelta(hours=1, seconds=1))
+
+    [letter] = of(bank, form)
+    assert json.loads(letter["body"])["time_stamped"] is False
+    bank.signing.ended["sgn_0"] = "preserved"
+    bank.listener.signing_changed(f"forms:{form}", "preserved")
+    bank.works(after=timedelta(hours=1))
+    assert [each["times"] for each in of(bank, form)] == [1]
 
 
 def test_the_end_of_a_signing_heard_twice_or_late_queues_once(bank: Bank) -> None:

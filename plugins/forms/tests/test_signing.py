@@ -1,6 +1,8 @@
 """From answers to sealed papers, with the real documents and signing: in a meeting, and the gala under load."""
 
+import base64
 import hashlib
+import io
 import json
 import re
 import urllib.request
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
 
 from sidecar.plugin_api import utc_now
 from sidecar.testing import MAJA, Clock, Product
@@ -103,7 +106,7 @@ def test_a_gala_evening_orders_by_api_signs_by_touch_and_everybody_has_their_cop
         state = client.get(f"/api/v1/x/forms/forms/{form}", headers=headers, base_url=ORIGIN).get_json()
         assert state["state"] == "signed", state
         assert [each["state"] for each in state["deliveries"]] == ["delivered"]
-    with urllib.request.urlopen(f"{page}letters", timeout=10) as answer:
+    with urllib.request.urlopen(f"{page}letters", timeout=30) as answer:
         letters = {each["id"].partition(".")[0]: each for each in json.load(answer)["letters"]}
     assert set(forms) <= set(letters)
     assert {letters[form]["times"] for form in forms} == {1}
@@ -152,13 +155,13 @@ def bankid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteBankId]:
 
 @pytest.mark.requirement("R079", "R085", "R086", "R089", "R159", "R161")
 def test_a_loan_agreed_in_the_room_is_signed_with_bankid_and_each_system_gets_its_share(
-    tmp_path: Path, seal: str, systems: tuple[str, str], bankid: RemoteBankId, enter_room: Any
+    tmp_path: Path, stamped_seal: str, systems: tuple[str, str], bankid: RemoteBankId, enter_room: Any
 ) -> None:
     clock = Clock(utc_now().replace(microsecond=0))
-    bankid.phone("clock", seconds=clock.now.timestamp() - bankid.phone("clock", seconds=0)["now"])
+    bankid.phone("clock", seconds=clock.now.timestamp() - bankid.phone("clock", seconds=0, stands_still=True)["now"])
     table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in bankid.plugin_settings().items())
     plugins = ["bankid", "forms", "pades_signing"]
-    more = f"[plugins.bankid]\n{table}\n{seal}{systems[1]}"
+    more = f"[plugins.bankid]\n{table}\n{stamped_seal}{systems[1]}"
     product = Product(tmp_path, clock=clock, with_plugins=plugins, methods=(FakeCode(clock),), more=more)
 
     def answers() -> None:
@@ -186,7 +189,7 @@ def test_a_loan_agreed_in_the_room_is_signed_with_bankid_and_each_system_gets_it
         product.worker()
 
     assert room.call(room.elin, "GET", f"forms/{form}").get_json()["state"] == "signed"
-    with urllib.request.urlopen(f"{systems[0]}letters", timeout=10) as answer:
+    with urllib.request.urlopen(f"{systems[0]}letters", timeout=30) as answer:
         found = [each for each in json.load(answer)["letters"] if each["id"].startswith(form)]
     bodies = {each["system"]: json.loads(each["body"]) for each in found}
     assert set(bodies) == {"loan_system", "payments", "insurer"}
@@ -195,6 +198,11 @@ def test_a_loan_agreed_in_the_room_is_signed_with_bankid_and_each_system_gets_it
     assert [each["name"] for each in bodies["payments"]["documents"]] == ["Medgivande om autogiro.pdf"]
     assert [each["name"] for each in bodies["insurer"]["documents"]] == ["Ansökan om låneskydd.pdf"]
     assert "2270000" not in json.dumps(bodies["insurer"]["fields"])
+    assert [each["time_stamped"] for each in bodies.values()] == [True] * 3
+    paper = base64.b64decode(bodies["insurer"]["documents"][0]["data"])
+    assert len(PdfFileReader(io.BytesIO(paper)).embedded_timestamp_signatures) == 1
+    [mine] = [each for channel in product.channels.values() for each in channel.sent if each.attachments]
+    assert {len(PdfFileReader(io.BytesIO(each[2])).embedded_timestamp_signatures) for each in mine.attachments} == {1}
     kinds = product.kinds(room.meeting)
     assert kinds.count("forms.delivered") == 3
     assert kinds.index("forms.papers_made") < kinds.index("forms.signing_begun") < kinds.index("forms.signed")

@@ -72,8 +72,9 @@ def test_a_transaction_is_approved_when_two_of_the_company_gave_their_own_eid(co
     assert len({each.actor for each in approved}) == 2
     assert len({each.data["proof_sha256"] for each in approved}) == 2
     assert {(each.data["amount_minor"], each.data["currency"]) for each in approved} == {(250_000_00, "EUR")}
-    room.later(3)
-    room.product.worker()
+    for _ in range(3):
+        room.later(3)
+        room.product.worker()
     copies = company.copies()
     assert {each.address for each in copies} == {AGNES.inbox or AGNES.email, YLVA.email}
     assert all("är nu godkänt" in each.text for each in copies)

@@ -250,7 +250,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def seal(self) -> None:
-        self.apply(lambda: rules.sealed(self.signing, {"doc": "o1"}))
+        self.apply(lambda: rules.sealed(self.signing, {"doc": "o1"}, copies_by=None))
 
     @rule()
     def preserve(self) -> None:

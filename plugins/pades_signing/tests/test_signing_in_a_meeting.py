@@ -28,6 +28,10 @@ def _copy(browser: Browser, signing: str, document: str = "note") -> bytes:
     return bytes(answered.data)
 
 
+def _sent_copies(room: Any) -> list[Any]:
+    return [each for each in room.product.channels["inbox"].sent if each.attachments]
+
+
 def _rounds(room: Any, count: int = 4) -> None:
     for _ in range(count):
         room.later(3)
@@ -52,8 +56,10 @@ def test_customer_signs_and_everybody_has_a_file_that_verifies(
         eid = ["--eid-roots", str(room.bankid.directory / "signature-root.pem")]
         assert main([str(path), *roots, *eid]) == 0
         assert "Maja Granlid signed this with their own eID." in capsys.readouterr().out
-    (sent,) = room.product.channels["inbox"].sent
-    assert sent.attachments[0][2].startswith(b"%PDF-")
+    _rounds(room, 1)
+    (sent,) = _sent_copies(room)
+    assert sent.attachments[0][2] == file  # the one with the time-stamp, and no other
+    assert file != first
     kinds = [kind for kind in room.product.kinds(room.meeting) if kind.startswith("pades_signing")]
     assert kinds[:5] == [f"pades_signing.{each}" for each in ("opened", "begun", "signed", "completed", "sealed")]
 
@@ -239,6 +245,44 @@ def test_party_that_left_is_shown_as_gone_and_what_is_open_ends_with_the_meeting
     room.product.worker()
 
     assert room.show(room.adviser, signing)["state"] == "withdrawn"
+
+
+@pytest.mark.requirement("R078", "R083")
+def test_a_late_time_stamp_holds_the_copy_back_for_an_hour_and_then_the_copy_says_so(
+    room: Any, maja: Browser, trust: Any
+) -> None:
+    trust.switch(status=503)
+    signing = room.opens(maja)
+    assert room.signs(maja, signing, MAJA)["signing"]["me"]["copy"] == "waits"
+    _rounds(room, 2)
+    assert _sent_copies(room) == []
+    (waits,) = [
+        each
+        for each in room.product.services.meetings.errands(room.meeting.id)
+        if each.kind == "pades_signing.copies" and each.state == "waiting"
+    ]
+    body = room.core.records().get("signing", signing).body
+    assert to_text(waits.due_at) == body["copies_by"]
+    assert timedelta(minutes=59) < waits.due_at - room.product.clock.now <= timedelta(hours=1)
+
+    def the_hour_is_over(records: Any) -> None:  # the far ends live in real time, so the hour is brought to them
+        records.add_errand("pades_signing.copies", {"signing": signing}, meeting=room.meeting.id)
+
+    room.core.keep(the_hour_is_over)
+    _rounds(room, 2)
+    (early,) = _sent_copies(room)
+    assert early.attachments[0][2] == _copy(maja, signing)
+    assert "Tidsstämpeln från en utomstående dröjer" in early.text
+    assert (room.show(maja, signing)["state"], room.show(maja, signing)["me"]["copy"]) == ("sealed", "sent")
+
+    trust.switch()
+    room.core.keep(the_hour_is_over)
+    while room.show(maja, signing)["state"] != "preserved":
+        _rounds(room, 1)
+    _rounds(room, 1)
+    _, again = _sent_copies(room)
+    assert again.attachments[0][2] == _copy(maja, signing)
+    assert again.subject == "Nu tidsstämplat: Skuldebrev, utökat lån"
 
 
 def test_nobody_else_learns_of_a_signing(make_room: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sidecar.plugin_api import (
@@ -49,6 +50,7 @@ class Errands:
             "expire": self._expire,
             "seal": self._seal,
             "preserve": self._preserve,
+            "copies": self._copies,
             "renew": self._renew,
             "archive": self._archive,
             "tell": self._tell,
@@ -79,6 +81,20 @@ class Errands:
     def _preserve(self, errand: ErrandView) -> None:
         """Complete PAdES B-LTA: revocation information and an outsider's time around the seal."""
         self._stamp(str(errand.body["signing"]), State.SEALED, "preserved")
+
+    def _copies(self, errand: ErrandView) -> None:
+        """Send what is sealed where the time-stamp is late: nobody waits for their copy for as long as it takes."""
+        record = self._core.records().get("signing", str(errand.body["signing"]))
+        signing = Signing.from_body(record.body)
+        if signing.copies_by is None:
+            return
+
+        def effect(records: Records) -> None:
+            body = replace(signing, copies_by=None).to_body()
+            records.put("signing", signing.id, body, meeting=signing.meeting or None, expected=record.version)
+            self._sealing.send_copies(records, signing, "early_message")
+
+        self._core.keep(effect)
 
     def _renew(self, errand: ErrandView) -> None:
         """Put a new time-stamp around the old ones before the newest one's certificate ends."""
@@ -114,6 +130,8 @@ class Errands:
             records.put("signing", signing_id, done.to_body(), meeting=about, expected=record.version)
             records.add_errand("pades_signing.renew", {"signing": signing_id}, due_at=renew_at, meeting=about)
             records.add_errand("pades_signing.archive", {"signing": signing_id}, meeting=about)
+            if kind == "preserved":
+                self._sealing.send_copies(records, done, "" if signing.copies_by is not None else "again_message")
             if signing.reference:
                 body = {"signing": signing_id, "state": str(done.state)}
                 records.add_errand("pades_signing.tell", body, meeting=about)

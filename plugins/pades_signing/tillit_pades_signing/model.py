@@ -14,8 +14,8 @@ class State(StrEnum):
 
     OPEN = "open"
     SIGNED = "signed"  # every party has signed; the sealed files are being made
-    SEALED = "sealed"  # PAdES B-B, stored, copies queued
-    PRESERVED = "preserved"  # PAdES B-LTA
+    SEALED = "sealed"  # PAdES B-B, stored; copies queued where no time-stamp is to follow
+    PRESERVED = "preserved"  # PAdES B-LTA, copies queued
     DECLINED = "declined"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
@@ -135,6 +135,7 @@ class Signing:
     text: what is agreed, in the signers' words, shown wherever they confirm. needed: how many of the parties
     must sign; all of them unless it is an approval by some of several. sealed: document id -> object ids of
     the sealed file, oldest first. archived: document id -> its id in the document room. reference: the caller's.
+    copies_by: until when what is sent waits for a time-stamp; None before there is a seal, and once it waits no more.
     """
 
     id: str
@@ -158,6 +159,7 @@ class Signing:
     renew_at: datetime | None = None
     archived: Mapping[str, str] = field(default_factory=dict)
     reference: str = ""
+    copies_by: datetime | None = None
 
     def party(self, key: str) -> Party:
         """Raises KeyError."""
@@ -196,8 +198,8 @@ class Signing:
         values["amount"] = Amount(**values["amount"]) if values["amount"] else None
         values["state"] = State(values["state"])
         values["sealed"] = {key: tuple(objects) for key, objects in values["sealed"].items()}
-        for key in ("deadline", "created_at", "ended_at", "preserved_at", "renew_at"):
-            values[key] = from_text(values[key]) if values[key] else None
+        for key in ("deadline", "created_at", "ended_at", "preserved_at", "renew_at", "copies_by"):
+            values[key] = from_text(values[key]) if values.get(key) else None
         return cls(**values)
 
 

@@ -142,12 +142,12 @@ def withdraw(signing: Signing, now: datetime) -> Signing:
     return replace(_without_attempts(signing), state=State.WITHDRAWN, ended_at=now)
 
 
-def sealed(signing: Signing, objects: dict[str, str]) -> Signing:
-    """The sealed files are stored. objects: document id -> object id."""
+def sealed(signing: Signing, objects: dict[str, str], *, copies_by: datetime | None) -> Signing:
+    """The sealed files are stored. objects: document id -> object id. copies_by: as in Signing."""
     require(signing.state is State.SIGNED, "not_signed")
     require(set(objects) == {each.id for each in signing.documents}, "not_signed")
     kept = {key: (*signing.sealed.get(key, ()), value) for key, value in objects.items()}
-    return replace(signing, state=State.SEALED, sealed=kept)
+    return replace(signing, state=State.SEALED, sealed=kept, copies_by=copies_by)
 
 
 def preserved(signing: Signing, objects: dict[str, str], *, now: datetime, renew_at: datetime) -> Signing:
@@ -155,7 +155,7 @@ def preserved(signing: Signing, objects: dict[str, str], *, now: datetime, renew
     require(signing.state in (State.SEALED, State.PRESERVED), "not_signed")
     require(set(objects) == {each.id for each in signing.documents}, "not_signed")
     kept = {key: (*signing.sealed.get(key, ()), value) for key, value in objects.items()}
-    return replace(signing, state=State.PRESERVED, sealed=kept, preserved_at=now, renew_at=renew_at)
+    return replace(signing, state=State.PRESERVED, sealed=kept, preserved_at=now, renew_at=renew_at, copies_by=None)
 
 
 def _needed(signing: Signing) -> int:

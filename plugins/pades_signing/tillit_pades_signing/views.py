@@ -8,7 +8,10 @@ from sidecar.plugin_api import Core, NotFoundError, PlaceView, to_text
 from tillit_pades_signing import rules
 from tillit_pades_signing.model import Party, PartyState, SignedDocument, Signing, State
 from tillit_pades_signing.signings import Signings
-from tillit_pades_signing.words import moment, until
+from tillit_pades_signing.words import until
+
+
+FILE_CHANNELS = frozenset({"inbox", "email"})  # a text message carries no file
 
 
 def may_see(signing: Signing, place: PlaceView) -> bool:
@@ -73,7 +76,7 @@ class Views:
             "turn": party.turn,
             "state": state,
             "is_me": party.participant == reader.participant,
-            "at_said": moment(signature.at, language=reader.language, zone=zone) if signature else None,
+            "at_said": until(signature.at, language=reader.language, zone=zone) if signature else None,
             "kind": signature.kind if signature else None,
         }
 
@@ -104,7 +107,16 @@ class Views:
             ],
             "signing": me.attempt is not None,
             "method": me.attempt.method if me.attempt is not None else None,
+            "copy": self._copy(signing, me),
         }
+
+    def _copy(self, signing: Signing, me: Party) -> str | None:
+        """Say whether this person's copy waits for the time-stamp, is sent, or finds no way to them."""
+        if me.signature is None or signing.state not in (State.SEALED, State.PRESERVED):
+            return None
+        if not FILE_CHANNELS & set(self._core.person(me.person).channels):
+            return "none"
+        return "waits" if signing.copies_by is not None else "sent"
 
 
 def neutral(signing: Signing, now: datetime) -> Mapping[str, Any]:
@@ -115,6 +127,7 @@ def neutral(signing: Signing, now: datetime) -> Mapping[str, Any]:
         "reference": signing.reference,
         "act": signing.act,
         "deadline": to_text(signing.deadline),
+        "copies_by": to_text(signing.copies_by) if signing.copies_by is not None else None,
         "parties": [
             {"key": each.key, "state": str(each.state), "method": each.signature.method if each.signature else None}
             for each in signing.parties

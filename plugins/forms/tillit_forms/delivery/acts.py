@@ -16,6 +16,7 @@ from sidecar.plugin_api import (
     PluginRefusedError,
     Record,
     Records,
+    from_text,
     to_text,
 )
 from tillit_forms.delivery.extracting import Extract, as_csv, as_json, extract
@@ -111,6 +112,8 @@ class Deliveries:
             form = self._forms.get(reference.partition(":")[2])
         except NotFoundError:
             return  # the form is gone with its meeting
+        if form.state is State.SIGNED and state == "preserved":
+            self._release(form)
         if form.state is not State.SIGNING:
             return
         if state in ("sealed", "preserved"):
@@ -126,6 +129,8 @@ class Deliveries:
         template, standing = self._forms.template(form), self._forms.standing(form)
         now = self._clock()
         region = self._core.meeting(form.meeting).region if form.meeting else ""
+        # The papers are about to get a time-stamp: what carries them waits for it, and no longer than their copies do.
+        papers_at = self._signing().view(form.signing).get("copies_by") or to_text(now)
         queued = [
             Delivery(
                 id=delivery_id(form.id, each.name),
@@ -135,7 +140,7 @@ class Deliveries:
                 region=region,
                 signed_at=to_text(now),
                 extract=extract(template, standing, each).as_body(),
-                due_at=to_text(now),
+                due_at=papers_at if each.agreements else to_text(now),
             )
             for each in standing.deliveries
         ]
@@ -145,9 +150,23 @@ class Deliveries:
         def queue(records: Records, _form: Form) -> None:
             for each in queued:
                 records.put(DELIVERIES, each.id, each.to_body(), meeting=each.meeting, expected=0)
-                records.add_errand(DELIVER, {"delivery": each.id, "attempt": 1}, meeting=each.meeting)
+                body, due = {"delivery": each.id, "attempt": 1}, from_text(each.due_at)
+                records.add_errand(DELIVER, body, due_at=due, meeting=each.meeting)
 
         self._forms.save(replace(form, state=State.SIGNED), act, also=queue)
+
+    def _release(self, form: Form) -> None:
+        """The papers have their time-stamp: what waited for it leaves now. The errand of later then finds it done."""
+        now = self._clock()
+        held = [each for each in self.of_form(form) if not each.attempts and from_text(each.due_at) > now]
+
+        def send(records: Records) -> None:
+            for each in held:
+                body = replace(each, due_at=to_text(now)).to_body()
+                records.put(DELIVERIES, each.id, body, meeting=each.meeting, expected=each.version)
+                records.add_errand(DELIVER, {"delivery": each.id, "attempt": 1}, meeting=each.meeting)
+
+        self._core.keep(send)
 
     # The worker's errands
 
@@ -210,6 +229,7 @@ class Deliveries:
         if found.format == "csv":
             return as_csv(found)
         form = self._forms.get(delivery.form)
+        stamped = self._signing().view(form.signing)["state"] == "preserved"
         papers = []
         for paper in form.papers:
             if paper.key in found.agreements:
@@ -222,6 +242,7 @@ class Deliveries:
             "template_sha256": form.digest,
             "reference": form.reference,
             "signed_at": delivery.signed_at,
+            "time_stamped": stamped,
         }
         return as_json(found, id=delivery.id, facts=facts, papers=papers)
 

@@ -12,16 +12,18 @@ const OVER = ["signed", "sealed", "preserved", "declined", "expired", "withdrawn
 /** Says it where the person is, when it is their turn, whatever panel is open. @param {any} api */
 export function attach(api) {
   let told = "";
+  let takeBack = () => {};
   const look = async () => {
     const { signings } = await api.fetchJson("GET", "signings");
     const mine = signings.find((/** @type {any} */ each) => each.me && each.me.held_back === null);
-    if (mine && mine.id !== told) {
+    if (!mine) takeBack();
+    else if (mine.id !== told) {
       told = mine.id;
-      api.notice(api.t(mine.act === "approve" ? "panel.your_turn_approve" : "panel.your_turn", { title: mine.title }));
+      takeBack = api.notice(api.t(mine.act === "approve" ? "panel.your_turn_approve" : "panel.your_turn", { title: mine.title }));
       if (!api.isOpen()) api.open("signing");
     }
   };
-  for (const kind of ["opened", "signed"]) api.on(`pades_signing.${kind}`, () => void look().catch(() => undefined));
+  for (const kind of ["opened", "signed", "declined", "withdrawn", "expired"]) api.on(`pades_signing.${kind}`, () => void look().catch(() => undefined));
   void look().catch(() => undefined);
 }
 
@@ -132,8 +134,8 @@ class Card {
     const items = this.signing.parties.map((/** @type {any} */ each) =>
       el("li", { "data-state": each.state },
         el("span", { class: "box" }, each.state === "signed" ? this.#api.icon("check") : each.state === "declined" ? this.#api.icon("x") : String(each.turn)),
-        el("span", {}, el("b", {}, each.is_me ? t("panel.you", { name: each.name }) : each.name), " ",
-          el("span", { class: "quiet small" }, ACTED.includes(each.state) ? this.#t(`panel.state.${each.state}`, { at: each.at_said ?? "" }) : t(`panel.state.${each.state}`)))));
+        el("span", {}, el("b", {}, each.is_me ? t("panel.you", { name: each.name }) : each.name),
+          el("span", { class: "quiet small state" }, ACTED.includes(each.state) ? this.#t(`panel.state.${each.state}`, { at: each.at_said ?? "" }) : t(`panel.state.${each.state}`)))));
     return el("div", { class: "stack-s" }, el("h4", {}, this.#t("panel.parties")), el("ol", { class: "marks" }, ...items));
   }
 
@@ -215,7 +217,10 @@ class Card {
     const { state, mine, me, documents } = this.signing;
     const parts = [];
     const said = { signed: this.#t("panel.status.signed"), sealed: this.#t("panel.status.sealed"), preserved: t("panel.status.preserved") };
-    if (state in said) parts.push(el("p", { class: "note ok", role: "status" }, this.#api.icon("seal"), el("span", {}, said[/** @type {"signed"} */ (state)])));
+    if (state in said) {
+      const words = [said[/** @type {"signed"} */ (state)], me?.copy ? t(`panel.copy.${me.copy}`) : ""];
+      parts.push(el("p", { class: "note ok", role: "status" }, this.#api.icon("seal"), el("span", {}, words.join(" ").trim())));
+    }
     const refused = { declined: "panel.over.declined", expired: "panel.over.expired", withdrawn: "panel.over.withdrawn" };
     if (state in refused) parts.push(el("p", { class: "note caution", role: "status" }, this.#api.icon("info"), el("span", {}, t(refused[/** @type {"declined"} */ (state)]))));
     for (const each of documents) {
