@@ -169,10 +169,12 @@ class DocumentsService(Protocol):
         origin: Literal["upload", "form", "signed", "import"],
         visible_to: Sequence[str] | None = None,
         critical: Sequence[ClauseView] = (),
+        hidden: Sequence[str] = (),
     ) -> str:
         """Keep a PDF and return its id. visible_to: capacities or participant ids, None for all who may view.
 
-        Raises InvalidInputError where the file cannot be taken in.
+        hidden: words nobody sees who may not see unmasked values, wherever they stand in it.
+        Raises InvalidInputError where the file cannot be taken in, or where hidden words stand nowhere.
         """
 
     def extend(self, document: str, data: bytes, *, by: str) -> None:
@@ -186,6 +188,12 @@ class DocumentsService(Protocol):
 
     def content(self, document: str) -> bytes:
         """Return the PDF's bytes. Raises NotFoundError."""
+
+    def shown_to(self, document: str, participant: str) -> Literal["whole", "masked", "not"]:
+        """Say whether this person may see the present version: whole, with parts hidden from them, or not at all.
+
+        Raises NotFoundError.
+        """
 
     def seen(self, document: str, participant: str) -> SeenView:
         """Return what this person saw of the document's present version."""

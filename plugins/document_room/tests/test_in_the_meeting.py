@@ -675,9 +675,7 @@ def test_a_companys_lawyer_reads_in_the_data_room_takes_nothing_along_and_each_v
 
 
 @pytest.mark.requirement("R209")
-def test_no_signing_plugin_gets_past_an_unread_clause_another_version_or_a_withdrawn_paper(
-    story: Story, written: Pages
-) -> None:
+def test_no_signing_plugin_gets_past_what_is_unread_replaced_hidden_or_withdrawn(story: Story, written: Pages) -> None:
     id = story.shown(written(["3.2 Räntan"]))
     marked = clause(story, id, "Räntan")
     core = story.product.services.plugin_work.core("document_room")
@@ -701,9 +699,19 @@ def test_no_signing_plugin_gets_past_an_unread_clause_another_version_or_a_withd
     picture(story.page(story.customer, id))
     assert story.customer.post(f"x/document_room/documents/{id}/1/clauses/{marked}/read", {}).status_code == 200
     assert refusal() == ""
-    assert refusal("0" * 64) == "document_room/unread"
+    assert refusal("0" * 64) == "document_room/changed"
+    mask = hides(story, id, value="Räntan")
+    assert refusal() == "document_room/masked"
+    assert story.adviser.client.delete(
+        f"/v/{story.adviser.place}/x/document_room/documents/{id}/masks/{mask}",
+        headers={"X-Tillit-CSRF": story.adviser.csrf()},
+        base_url=ORIGIN,
+    )
+    told = {"visible_to": ["specialist"], "released": True, "downloadable": False}
+    story.adviser.post(f"x/document_room/documents/{id}/share", told)
+    assert refusal() == "document_room/not-shown"
     story.adviser.post(f"x/document_room/documents/{id}/withdraw", {"reason": "outdated"})
-    assert refusal() == "document_room/unread"
+    assert refusal() == "document_room/withdrawn"
 
 
 @pytest.mark.requirement("R077", "R073")

@@ -91,9 +91,12 @@ class Plugin:
 
     @hookimpl
     def judge_sign(self, question: SignQuestion) -> Decision | None:
-        """Hold back who has not read what must not be missed. The rest is others' to say."""
-        held = self._documents.unread(question)
-        return Decision(False, "document_room/unread", "document-unread", {"document": held}) if held else None
+        """Hold back who has not read what must not be missed, or may not. The rest is others' to say."""
+        held = self._documents.held_back(question)
+        if held is None:
+            return None
+        why, document = held
+        return Decision(False, f"document_room/{why}", f"document-{why}", {"document": document})
 
     @hookimpl
     def on_meeting_fact(self, fact: MeetingFact) -> None:

@@ -110,22 +110,27 @@ class Documents:
             return
         self._staging.take_back(place, document, "replaced", self._clock())
 
-    def unread(self, question: SignQuestion) -> str:
-        """Return the first of the documents that holds this signing back, "" when none does.
+    def held_back(self, question: SignQuestion) -> tuple[str, str] | None:
+        """Return why a signing is held back and by which document, None when nothing does.
 
-        What must be read was not, it is another version than the one to be signed, or it was taken back. Documents
-        this room does not keep are others' business.
+        It was taken back, it is another version than the one to be signed, it or a part of it is not for this
+        person's eyes, or what must be read was not. Documents this room does not keep are others' business.
         """
         for id, sha256 in question.documents:
             try:
                 document, _ = shelf.document(self._core.records(), id)
             except NotFoundError:
                 continue
-            if document.latest.sha256 != sha256 or document.state in ("withdrawn", "deleted"):
-                return id
+            if document.state in ("withdrawn", "deleted"):
+                return "withdrawn", id
+            if document.latest.sha256 != sha256:
+                return "changed", id
+            shown = self.shown_to(id, question.participant)
+            if shown != "whole":
+                return "masked" if shown == "masked" else "not-shown", id
             if self.seen(id, question.participant).missing:
-                return id
-        return ""
+                return "unread", id
+        return None
 
     def of_meeting(self, meeting: str) -> list[DocumentView]:
         return [_view(each) for each in shelf.of_meeting(self._core.records(), meeting) if each.state != "deleted"]

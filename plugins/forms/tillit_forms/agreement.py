@@ -9,6 +9,7 @@ from tillit_forms.filling import ChosenAgreement, Standing
 from tillit_forms.template import PLACEHOLDER, Clause, Template
 
 HOLE = "\u2026\u2026"  # where a draft still lacks a value
+_PIECE = 200  # signs, about three lines
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Paper:
-    """One agreement, whole. reference: what it was made from, for its foot. recipients: as the template names them."""
+    """One agreement, whole. reference: what it was made from, for its foot. recipients: as the template names them.
+
+    sensitive: the values that stand in it and that not everybody may see, as they are written there.
+    """
 
     name: str
     title: str
@@ -33,6 +37,7 @@ class Paper:
     reference: str
     blocks: tuple[Block, ...]
     recipients: tuple[str, ...]
+    sensitive: tuple[str, ...] = field(default=(), repr=False)
 
     def as_text(self) -> str:
         """Return the paper as plain text: what an eID app shows, and what a screen reader meets on the page."""
@@ -77,6 +82,7 @@ def compose(
         reference=reference,
         blocks=tuple(blocks),
         recipients=chosen.agreement.recipients,
+        sensitive=tuple(composer.sensitive),
     )
 
 
@@ -94,6 +100,7 @@ class _Composer:
         self._fields, self._values = template.fields, values
         self._language, self._words = language, words
         self._draft, self._hidden = draft, hidden
+        self.sensitive: dict[str, None] = {}  # a set in the order of the paper
 
     def clauses(self, clauses: tuple[Clause, ...]) -> list[Block]:
         blocks = []
@@ -125,4 +132,19 @@ class _Composer:
             return HOLE
         if name in self._hidden:
             return masked(self._fields[name], self._values[name])
-        return show(self._fields[name], self._values[name], self._language, words=self._words)
+        shown = show(self._fields[name], self._values[name], self._language, words=self._words)
+        if shown and self._fields[name].sensitive:
+            self.sensitive[shown] = None
+        return shown
+
+
+def pieces(text: str) -> list[str]:
+    """Return a long text in parts of at most some lines of a paper, so that no part runs over two page breaks."""
+    found = [""]
+    for word in text.split():
+        if len(found[-1]) >= _PIECE:
+            found.append("")
+        found[-1] = f"{found[-1]} {word}".lstrip()
+    if len(found) > 1 and len(found[-1]) < _PIECE:
+        found[-2:] = [f"{found[-2]} {found[-1]}"]  # a short rest would be found where something else is meant
+    return found

@@ -22,7 +22,7 @@ from sidecar.plugin_api import (
     new_id,
     to_text,
 )
-from tillit_forms.agreement import Paper, compose
+from tillit_forms.agreement import Paper, compose, pieces
 from tillit_forms.fields import FieldError, read_value
 from tillit_forms.filling import ChosenAgreement, Standing, stand
 from tillit_forms.kept import Answer, Form, KeptPaper, State
@@ -290,7 +290,11 @@ class Forms:
     def _draw(self, form: Form, standing: Standing, chosen: ChosenAgreement) -> tuple[Paper, bytes, Any]:
         paper = self.paper(form, standing, chosen, hidden=frozenset(), draft=False)
         pdf, critical = draw(paper, self._fonts)
-        return paper, pdf, critical
+        # A clause's title stands beside the paper, where nothing is covered.
+        sensitive = frozenset(each.name for each in self.template(form).fields.values() if each.sensitive)
+        bare = self.paper(form, standing, chosen, hidden=sensitive, draft=False)
+        titles = {each.clause: each.text[:120] for each in reversed(bare.blocks) if each.clause}
+        return paper, pdf, [replace(each, title=titles[each.clause]) for each in critical]
 
     def _store(self, form: Form, paper: Paper, pdf: bytes, critical: Any, by: str) -> KeptPaper:
         clauses = [ClauseView(each.clause, each.page, each.title, each.box) for each in critical]
@@ -302,8 +306,17 @@ class Forms:
             except NotFoundError:
                 documents = None
             if documents is not None:
+                # What the panel masks is masked on the paper too, for the same readers.
+                hidden = [each for value in paper.sensitive for each in pieces(value)]
                 document = documents.add(
-                    form.meeting, file, pdf, by=by, origin="form", visible_to=None, critical=clauses
+                    form.meeting,
+                    file,
+                    pdf,
+                    by=by,
+                    origin="form",
+                    visible_to=None,
+                    critical=clauses,
+                    hidden=hidden,
                 )
         return KeptPaper(
             key=paper.name,

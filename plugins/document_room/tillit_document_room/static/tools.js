@@ -36,7 +36,7 @@ function marking(room, document) {
     event.preventDefault();
     void room.act("POST", `documents/${document.id}/clauses`, { title: title.value, words: words.value, page: room.viewer.at?.page ?? 1 });
   });
-  for (const clause of document.clauses) form.append(row(clause.title, api.t("panel.unmark"), () => room.act("DELETE", `documents/${document.id}/clauses/${clause.id}`)));
+  for (const clause of document.clauses) form.append(row(clause.title, api.t("panel.unmark"), last(room, () => room.act("DELETE", `documents/${document.id}/clauses/${clause.id}`))));
   return form;
 }
 
@@ -64,8 +64,8 @@ function hiding(room, document) {
   if (hasUnsettled(document)) form.append(make("p", "small", api.t("panel.hide.unsettled", { version: document.version })));
   for (const mask of document.masks ?? []) {
     const path = `documents/${document.id}/masks/${mask.id}`;
-    const made = row(mask.instead || api.t("panel.hide.count", { count: mask.places }), api.t("panel.unhide"), () => room.act("DELETE", path));
-    if (!mask.settled) made.append(button("line staff", [api.t("panel.hide.settle")], () => room.act("POST", `${path}/settled`, { version: document.version })));
+    const made = row(mask.instead || api.t("panel.hide.count", { count: mask.places }), api.t("panel.unhide"), last(room, () => room.act("DELETE", path)));
+    if (!mask.settled) made.append(button("line staff", [api.t("panel.hide.settle")], last(room, () => room.act("POST", `${path}/settled`, { version: document.version }))));
     form.append(made);
   }
   return form;
@@ -87,6 +87,14 @@ function versions(room, document) {
       await room.refresh();
     },
   });
+}
+
+/** The button is gone once it has done its work: the focus goes to the document's title first. @param {import("./panel.js").Room} room @param {() => unknown} work */
+function last(room, work) {
+  return () => {
+    room.viewer.title.focus({ preventScroll: true });
+    return work();
+  };
 }
 
 /** @param {string} words */
