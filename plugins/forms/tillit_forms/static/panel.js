@@ -111,10 +111,13 @@ class FormsView {
 
   /** @param {string} name @param {string} value @param {{undo?: boolean}} [how] */
   async #change(name, value, { undo = false } = {}) {
+    if (!this.#form) return;
+    const { id } = this.#form;
     const row = this.#questions?.rows.get(name);
     const seen = row?.question.n ?? 0;
     try {
-      const form = await this.#api.fetchJson("PUT", `forms/${this.#form.id}/fields/${name}`, { value, seen, undo });
+      const form = await this.#api.fetchJson("PUT", `forms/${id}/fields/${name}`, { value, seen, undo });
+      if (this.#form?.id !== id) return; // left meanwhile
       if (row) row.dirty = false;
       this.#wrote.set(name, value);
       this.#take(form);
@@ -220,7 +223,7 @@ class FormsView {
     const t = this.#t;
     const back = make("button", "link", icon("left"), t("back"));
     back.type = "button";
-    back.addEventListener("click", () => { this.enter(""); this.#form = null; void this.#listAgain(); });
+    back.addEventListener("click", () => { this.enter(""); void this.#leave(); });
     const host = make("div", "form-questions");
     const parts = [
       make("p", "form-back", back),
@@ -243,7 +246,11 @@ class FormsView {
     this.#drawn = shape;
   }
 
-  async #listAgain() {
+  /** Back to the list: an answer of the form that is still on its way does not open it again. */
+  async #leave() {
+    clearTimeout(this.#later);
+    this.#turn += 1;
+    this.#form = null;
     try {
       this.#list = await this.#api.fetchJson("GET", "forms");
       this.#draw();
@@ -280,7 +287,7 @@ class FormsView {
   async #act(what) {
     try {
       const form = await this.#api.fetchJson("POST", `forms/${this.#form.id}/${what}`, {});
-      if (what === "withdraw") { this.#form = null; return void this.#listAgain(); }
+      if (what === "withdraw") return void this.#leave();
       this.#take(form);
       if (what === "sign") this.#api.open("signing");
     } catch (error) {
