@@ -92,7 +92,7 @@ def recorded_events(bridge: Bridge) -> list[dict[str, Any]]:
     return events
 
 
-async def eventually(condition: Callable[[], object], *, within_s: float = 15.0) -> None:
+async def eventually(condition: Callable[[], object], *, within_s: float = 40.0) -> None:
     """Return as soon as the condition holds. Raises AssertionError when it never does."""
     deadline = asyncio.get_running_loop().time() + within_s
     while True:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+PATIENCE_MS = 30_000  # for a busy machine; what never comes about is told by it all the same
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager

@@ -93,13 +93,14 @@ class Faults:
 
     settings: Settings = field(default_factory=Settings)
     shift_seconds: float = 0.0
+    stood_still_at: float | None = None
     calls: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _released: threading.Event = field(default_factory=threading.Event)
 
     def now(self) -> float:
         """Return the simulator's time, seconds since 1970."""
-        return time.time() + self.shift_seconds
+        return (self.stood_still_at or time.time()) + self.shift_seconds
 
     def change(self, wanted: dict[str, Any]) -> None:
         """Switch what is named. Raises ValueError for a name or a value we do not know."""
@@ -127,6 +128,11 @@ class Faults:
         """Let time pass, for the simulator alone."""
         with self._lock:
             self.shift_seconds += seconds
+
+    def stand_still(self) -> None:
+        """Let no time pass from now on but what somebody lets pass."""
+        with self._lock:
+            self.stood_still_at = self.stood_still_at or time.time()
 
     def count(self, endpoint: str) -> None:
         with self._lock:

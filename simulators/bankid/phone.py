@@ -228,6 +228,8 @@ def _add_controls(app: Flask, orders: Orders, faults: Faults) -> None:
                 return jsonify(orders=[])
             if act == "clock":
                 faults.shift(float(body["seconds"]))
+                if body.get("stands_still"):
+                    faults.stand_still()
                 return jsonify(now=faults.now())
             if act not in acts:
                 return jsonify(error="no-such-act"), 404

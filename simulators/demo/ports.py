@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 _LISTENING = "0A"  # the state's number in /proc/net/tcp
 _SHOWN_SIGNS = 90  # of another program's command line
+_FIRST_FREE, _LAST_FREE = 15_000, 32_000  # the system gives the ones above to any connection that begins meanwhile
 
 _PARTS = {
     "web": "the bank's pages",
@@ -58,13 +60,13 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Return ports nobody uses just now: TCP ones, and one UDP port for media."""
-        held = {each.name: _socket(each.name) for each in fields(cls)}
-        for each in held.values():
-            each.bind(("127.0.0.1", 0))
-        numbers = {name: each.getsockname()[1] for name, each in held.items()}
-        for each in held.values():
-            each.close()
+        """Return ports nobody uses just now, TCP ones and one UDP port for media, below those of connections."""
+        numbers: dict[str, int] = {}
+        for each in fields(cls):
+            while each.name not in numbers:
+                number = _FIRST_FREE + secrets.randbelow(_LAST_FREE - _FIRST_FREE)
+                if number not in numbers.values() and _is_free(each.name, number):
+                    numbers[each.name] = number
         return cls(**numbers)
 
     def taken(self) -> list[TakenPort]:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 State = Literal["starting", "running", "silent", "down"]
 
 _STOP_S = 6.0  # the web process ends open event streams within 3 s
-_START_S = 60.0  # ten times what a slow laptop needs
+_START_S = 120.0  # twenty times what a slow laptop needs
 _LOOK_S = 2.0
 _SILENT_AFTER = 3  # missed answers in a row: a busy machine may miss one
 _LOG_LINES = 15

@@ -43,6 +43,7 @@ def create_pages(mailroom: Mailroom, people: Sequence[Person], faults: Faults, a
             "person": by_key.get(key),
             "channel": channel if channel in CHANNELS else "",
             "channels": CHANNELS,
+            "newest": next((each.id for each in mailroom.of(key)), ""),  # before the list: what comes between is told
             "messages": mailroom.of(key, channel if channel in CHANNELS else ""),
             "message": message,
         }
@@ -87,7 +88,9 @@ def create_pages(mailroom: Mailroom, people: Sequence[Person], faults: Faults, a
 
     @app.get("/p/<key>/events")
     def events(key: str) -> Response:
-        return Response(_stream(mailroom, known(key)), mimetype="text/event-stream")
+        """?after=ID: the newest message the page knows; a browser that connects again says which it was told of."""
+        after = request.headers.get("Last-Event-ID") or request.args.get("after")
+        return Response(_stream(mailroom, known(key), after), mimetype="text/event-stream")
 
     @app.get("/api/messages")
     def messages() -> Any:
@@ -129,15 +132,20 @@ def clock(moment: datetime) -> str:
     return moment.astimezone(HERE).strftime("%H.%M" if language() == "sv" else "%H:%M")
 
 
-def _stream(mailroom: Mailroom, key: str) -> Iterator[str]:
-    """Yield an event for each change in a person's messages, newest sender named."""
-    count = len(mailroom.of(key))
+def _stream(mailroom: Mailroom, key: str, after: str | None) -> Iterator[str]:
+    """Yield an event for each change in a person's messages, newest sender named.
+
+    after: id of the newest message that is no news, "" for none. None: all that are there.
+    """
+    ids = [message.id for message in mailroom.of(key)]
+    newer = 0 if after is None else ids.index(after) if after in ids else len(ids)
+    count = len(ids) - newer
     yield "retry: 2000\n\n"
     while True:
         found = mailroom.wait(lambda: mailroom.of(key), count, HEARTBEAT_SECONDS)
         if len(found) > count:
             newest = {"sender": found[0].sender, "channel": found[0].channel, "id": found[0].id}
-            yield f"event: message\ndata: {json.dumps(newest)}\n\n"
+            yield f"event: message\nid: {found[0].id}\ndata: {json.dumps(newest)}\n\n"
         else:
             yield ": still here\n\n"
         count = len(found)

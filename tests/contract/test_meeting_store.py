@@ -173,7 +173,7 @@ def test_a_failing_effect_takes_nobody_else_down_who_shares_its_commit(store: Me
 
     def slow(tx: MeetingTx) -> None:
         inside.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     def run(name: str, effect: Callable[[MeetingTx], object]) -> None:
         try:
@@ -194,14 +194,14 @@ def test_a_failing_effect_takes_nobody_else_down_who_shares_its_commit(store: Me
 
     first = threading.Thread(target=run, args=("slow", slow))
     first.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     behind = [threading.Thread(target=run, args=(f"c_{number}", says(number))) for number in range(4)]
     behind.insert(2, threading.Thread(target=run, args=("c_bad", fails)))
     for thread in behind:
         thread.start()
     go_on.set()
     for thread in (first, *behind):
-        thread.join(10)
+        thread.join(60)
 
     assert outcomes.pop("c_bad") is failure
     assert outcomes == {"slow": None, **{f"c_{number}": "kept" for number in range(4)}}
@@ -215,7 +215,7 @@ def test_more_writers_than_one_commit_takes_are_all_kept(store: MeetingStore) ->
 
     def slow(tx: MeetingTx) -> None:
         inside.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     def add(number: int) -> None:
         line = ChatLine(f"c_{number:03d}", MEETING, PLACE, NOON, "Hej")
@@ -224,13 +224,13 @@ def test_more_writers_than_one_commit_takes_are_all_kept(store: MeetingStore) ->
 
     threads = [threading.Thread(target=store.write, args=(slow,))]
     threads[0].start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     threads += [threading.Thread(target=add, args=(number,)) for number in range(200)]
     for thread in threads[1:]:
         thread.start()
     go_on.set()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     assert len(seen) == 200
     assert all(seen.values()), "a write that returned was not there to read"
@@ -287,7 +287,7 @@ def test_two_processes_that_start_on_an_empty_disk_both_start(places: Places) ->
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     assert failed == []
 

@@ -27,8 +27,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 
 @pytest.fixture(params=["process", "redis"])
-def open_state(request: pytest.FixtureRequest) -> Open:
+def open_state(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Open:
     """The same state as another thread, or with Redis another process, has it."""
+    monkeypatch.setattr("sidecar.adapters.redis_state._ANSWER_S", 30.0)  # for a busy machine
     if request.param == "process":
         state = ProcessState()
         return lambda: state
@@ -54,14 +55,14 @@ def test_of_many_who_spend_one_id_at_the_same_moment_one_is_first(open_state: Op
 
     def spend() -> None:
         mine = open_state()
-        start.wait(10)
+        start.wait(60)
         won.append(mine.control_ids.spend("j_1", until=SOON, now=NOON))
 
     threads = [threading.Thread(target=spend) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert sorted(won) == [False] * 7 + [True]
 
@@ -73,14 +74,17 @@ def test_an_id_that_was_spent_for_nothing_can_be_spent_again(state: SharedState)
     assert state.control_ids.spend("j_1", until=SOON, now=NOON)
 
 
-def test_news_wakes_every_listener_wherever_it_was_told(state: SharedState, open_state: Open) -> None:
+def test_news_wakes_every_listener_wherever_it_was_told(
+    state: SharedState, open_state: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.adapters.redis_state._LISTEN_S", 200.0)
     woken: list[threading.Event] = [threading.Event() for _ in range(3)]
     ready = threading.Barrier(4)
 
     def listen(woke: threading.Event) -> None:
         line = open_state().news()
         line.wait()  # at once: whoever begins to listen looks first
-        ready.wait(10)
+        ready.wait(60)
         line.wait()
         woke.set()
         line.close()
@@ -88,21 +92,23 @@ def test_news_wakes_every_listener_wherever_it_was_told(state: SharedState, open
     threads = [threading.Thread(target=listen, args=(woke,), daemon=True) for woke in woken]
     for thread in threads:
         thread.start()
-    ready.wait(10)
+    ready.wait(60)
     state.tell_news()
 
     for woke in woken:
-        assert woke.wait(3), "a page would hear of it only at the next look"
+        assert woke.wait(60), "a page would hear of it only at the next look"
 
 
 def test_whoever_begins_to_listen_looks_at_once(state: SharedState) -> None:
-    line, started = state.news(), time.monotonic()
+    took = []
+    for _ in range(3):
+        line, started = state.news(), time.monotonic()
+        line.wait()
+        took.append(time.monotonic() - started)
+        line.close()
+        line.close()
 
-    line.wait()
-
-    assert time.monotonic() - started < 1.5
-    line.close()
-    line.close()
+    assert min(took) < 1.5
 
 
 def test_a_turn_that_was_given_back_is_anothers_and_giving_back_twice_takes_nobodys_away(

@@ -33,7 +33,7 @@ HOST = ORIGIN.removeprefix("https://")
 WEB_HOST = f"meet.{HOST}"
 XMPP, MUC, AUTH = "meet.jitsi", "muc.meet.jitsi", "auth.meet.jitsi"
 STORES = ("meetings", "people", "sessions")
-_START_S = 90.0
+_START_S = 200.0
 
 SETTINGS = """
 [tokens]
@@ -157,7 +157,7 @@ class Stack:
 
     def direct(self, path: str) -> requests.Response:
         """Ask the web process from the inner network."""
-        return requests.get(f"http://127.0.0.1:{self.web}{path}", timeout=10)
+        return requests.get(f"http://127.0.0.1:{self.web}{path}", timeout=60)
 
     def tillit(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """Run a command as an operator does, over the same settings."""
@@ -165,7 +165,7 @@ class Stack:
             [ROOT / ".venv" / "bin" / "python", "-m", "sidecar", "--settings", self.folder / "tillit.toml", *command],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             env=os.environ | self.environ,
             cwd=ROOT,
         )
@@ -256,7 +256,7 @@ def _make_stores(postgres: Postgres, secrets: Path) -> None:
     subprocess.run(
         [ROOT / "jitsi-config" / "postgres" / "stores.sh"],
         check=True,
-        timeout=30,
+        timeout=120,
         env={
             **os.environ,
             "PGHOST": "127.0.0.1",
@@ -319,11 +319,11 @@ def _stop(processes: "list[subprocess.Popen[bytes]]") -> None:
             except ProcessLookupError:
                 continue
         if number == signal.SIGTERM:
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 30
             while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
                 time.sleep(0.05)
     for process in processes:
-        process.wait(5)
+        process.wait(60)
 
 
 def _until(condition: Callable[[], bool], stack: Stack) -> None:

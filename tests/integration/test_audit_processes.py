@@ -63,7 +63,7 @@ def test_four_processes_of_four_threads_share_one_log(tmp_path: Path) -> None:
         process.start()
     said = [answer for receiving, _ in pipes for answer in receiving.recv()]
     for process in writers:
-        process.join(30)
+        process.join(60)
         assert process.exitcode == 0
 
     entries = list(log.read_all())
@@ -95,7 +95,7 @@ def test_a_process_killed_while_it_writes_loses_nothing_it_was_told_is_written(t
         told = [receiving.recv() for _ in range(40)]
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
-        process.join(30)
+        process.join(60)
         while True:
             try:
                 told.append(receiving.recv())
@@ -123,7 +123,7 @@ def test_a_forked_worker_opens_files_of_its_own(tmp_path: Path) -> None:
     for number in range(50):
         log.append(record(1, number))
     receiving.recv()
-    child.join(30)
+    child.join(60)
 
     assert child.exitcode == 0
     assert log.size == 101
@@ -143,6 +143,6 @@ def test_workers_that_start_at_once_begin_one_log(tmp_path: Path) -> None:
         worker.start()
     indexes = sorted(receiving.recv() for receiving, _ in pipes)
     for worker in workers:
-        worker.join(30)
+        worker.join(60)
 
     assert indexes == [0, 1, 2]

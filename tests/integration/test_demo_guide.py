@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 import sidecar.domain.verify_evidence as verifier
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore
 from sidecar.domain.clock import utc_now
 from sidecar.domain.ids import MeetingId, ParticipantId
 from sidecar.services.ports import Announcement
+from sidecar.testing import pages
 from simulators.common.pages import listen, take_port
 from simulators.demo.guide.app import Guide, create_guide
 from simulators.demo.guide.bank import Bank
@@ -267,10 +268,8 @@ def test_announcements_are_read_as_the_product_writes_them(tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with pages.chromium(["--no-sandbox", "--disable-gpu"], executable=CHROMIUM) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -326,7 +325,7 @@ def test_a_tick_comes_by_itself_and_is_said_to_those_who_cannot_see_it(
 
     stage.guide.progress.steps = frozenset({"book"})
 
-    expect(step).to_have_class("done", timeout=10_000)
+    expect(step).to_have_class("done")
     expect(page.locator("#said")).to_have_text("Done: Elin books the mortgage meeting.")
     expect(page.locator("[data-step=open]")).to_have_attribute("aria-current", "step")
     page.close()
@@ -344,7 +343,7 @@ def test_by_keyboard_a_process_is_started_again_without_leaving_the_page(
     page.get_by_role("button", name=re.compile("Start it again.*Worker")).focus()
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("status").filter(has_text="Everything is running")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("status").filter(has_text="Everything is running")).to_be_visible()
     expect(page.get_by_role("heading", name="What is running")).to_be_focused()
     assert page.url == f"{address}/"
     page.close()
@@ -361,5 +360,5 @@ def test_the_page_says_so_when_the_demo_is_gone(chromium: Browser, stage: Stage)
     server.server_close()
     serving.join()
 
-    expect(page.get_by_role("alert")).to_contain_text("The demo was stopped.", timeout=15_000)
+    expect(page.get_by_role("alert")).to_contain_text("The demo was stopped.", timeout=60_000)
     page.close()

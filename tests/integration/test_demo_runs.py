@@ -22,6 +22,7 @@ from simulators.demo.processes import ROOT, Process, Processes, StartError, Stop
 from simulators.demo.rehearsal import rehearse
 from simulators.demo.story import Story
 from simulators.demo.world import FolderError, World
+from tests.servers.watching import until
 
 FOREVER = "import signal; signal.pause()"
 
@@ -119,8 +120,12 @@ def test_asked_to_stop_while_starting_it_stops_and_leaves_nothing(tmp_path: Path
     stopping = threading.Event()
     processes = Processes(tmp_path / "logs", {}, stopping)
     slow = Process("web", "web", python("-c", FOREVER), f"http://127.0.0.1:{Ports.free().web}/")
-    threading.Timer(0.2, stopping.set).start()
 
+    def ask_to_stop() -> None:
+        until(lambda: slow.popen is not None)
+        stopping.set()
+
+    threading.Thread(target=ask_to_stop).start()
     with pytest.raises(StoppedError):
         processes.start(slow)
     processes.stop()
@@ -212,8 +217,15 @@ class Console:
             parents = below
         return found
 
+    def all_run(self) -> bool:
+        """Say whether the guide says so. A busy machine may be slow to answer it, and then it says that instead."""
+        return set(self.state()["processes"].values()) == {"running"}
+
+    def page(self) -> str:
+        return requests.get(f"{self.guide}/", timeout=60, headers={"Accept-Language": "en"}).text
+
     def state(self) -> dict[str, Any]:
-        return dict(requests.get(f"{self.guide}/state", timeout=10).json())
+        return dict(requests.get(f"{self.guide}/state", timeout=60).json())
 
 
 def _without_display() -> dict[str, str]:
@@ -228,7 +240,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     finally:
         if running.popen.poll() is None:
             running.popen.terminate()
-            running.popen.wait(30)
+            running.popen.wait(120)
 
 
 def test_the_demo_starts_and_tells_each_step(console: Console) -> None:
@@ -237,10 +249,8 @@ def test_the_demo_starts_and_tells_each_step(console: Console) -> None:
     assert [int(number) for number, _, _ in steps] == list(range(1, len(steps) + 1))
     assert {int(of) for _, of, _ in steps} == {len(steps)}
     assert "media bridge" in {title for _, _, title in steps}
-    assert set(console.state()["processes"].values()) == {"running"}
-    assert (
-        "Everything is running" in requests.get(f"{console.guide}/", timeout=10, headers={"Accept-Language": "en"}).text
-    )
+    until(console.all_run)
+    until(lambda: "Everything is running" in console.page())
 
 
 def test_the_open_api_answers_with_the_key_made_for_the_guide(console: Console) -> None:
@@ -255,11 +265,11 @@ def test_the_open_api_answers_with_the_key_made_for_the_guide(console: Console) 
 
 
 def test_a_second_demo_on_the_same_folder_is_told_which_one_runs(console: Console) -> None:
-    other = subprocess.run(console.command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    other = subprocess.run(console.command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
 
     assert other.returncode == 1
     assert f"process {console.popen.pid}, guide at {console.guide}" in other.stderr
-    assert set(console.state()["processes"].values()) == {"running"}
+    until(console.all_run)
 
 
 def test_a_process_that_dies_is_named_on_the_console_and_the_page_starts_it_again(console: Console) -> None:
@@ -270,7 +280,7 @@ def test_a_process_that_dies_is_named_on_the_console_and_the_page_starts_it_agai
 
     assert "media bridge is down (ended by SIGKILL)" in console.said
     assert console.state()["processes"]["bridge"] == "down"
-    assert requests.post(f"{console.guide}/restart/bridge", timeout=60, allow_redirects=False).status_code == 303
+    assert requests.post(f"{console.guide}/restart/bridge", timeout=200, allow_redirects=False).status_code == 303
     console.read_until("media bridge is running again.")
     assert console.state()["processes"]["bridge"] == "running"
 
@@ -282,12 +292,12 @@ def test_sigterm_stops_everything_in_order_and_leaves_no_process(console: Consol
     console.popen.send_signal(signal.SIGTERM)
     console.read_until("BankID stand-in and demo phone stopped")
 
-    assert console.popen.wait(30) == 0
-    assert {pid: command for pid, command in children.items() if is_running(pid)} == {}
+    assert console.popen.wait(120) == 0
+    until(lambda: not any(is_running(pid) for pid in children))
     stopped = re.findall(r"^  (.+) stopped$", console.said, re.MULTILINE)
     assert stopped[:3] == ["worker", "web", "media bridge"]
     with pytest.raises(requests.ConnectionError):
-        requests.get(console.guide, timeout=5)
+        requests.get(console.guide, timeout=60)
 
 
 # --- the rehearsal ---------------------------------------------------------------------------------------------
@@ -324,11 +334,11 @@ def test_a_rehearsal_that_fails_names_the_step_and_leaves_pictures_logs_and_no_p
 
 
 def _impatient(person: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a page wait two seconds, not twenty, for what never comes."""
+    """Let a page wait half as long for what never comes."""
 
     def quick(*arguments: Any, **named: Any) -> Any:
         made = person(*arguments, **named)
-        made.page.set_default_timeout(2_000)
+        made.page.set_default_timeout(10_000)
         return made
 
     return quick

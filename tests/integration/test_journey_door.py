@@ -404,7 +404,7 @@ def test_of_two_who_admit_at_once_one_does_and_the_other_is_told_with_the_record
     maja.waits(MAJA)
     product.opens(meeting_of(maja))
     adviser = product.place_of(meeting_of(maja), Capacity.ADVISER)
-    both_decided = threading.Barrier(2, timeout=10)
+    both_decided = threading.Barrier(2, timeout=60)
     product.stub.judge = lambda question: (both_decided.wait() and None) or None  # the last step of the decision
     outcomes: list[object] = []
 
@@ -418,7 +418,7 @@ def test_of_two_who_admit_at_once_one_does_and_the_other_is_told_with_the_record
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert sorted(map(str, outcomes)) == ["admitted", "conflict"]
     records = product.records(meeting_of(maja))

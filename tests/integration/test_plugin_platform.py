@@ -145,7 +145,7 @@ class Notebook:
     def meets(self, request):
         """Say whether another request of this place is here at the same time."""
         try:
-            self.gate.wait(timeout=1.0)
+            self.gate.wait(timeout=request.json["patience"])
         except threading.BrokenBarrierError:
             self.gate.reset()
             return PluginResponse(json={"met": False})
@@ -449,16 +449,18 @@ def test_json_that_cannot_be_read_names_the_body(product: Product, maja: Browser
 def test_requests_of_one_place_wait_for_each_other_where_the_route_asks_for_it(maja: Browser) -> None:
     csrf = maja.csrf()
 
-    def two_at(path: str) -> list[bool]:
+    def two_at(path: str, patience: float) -> list[bool]:
         browsers = [replace(maja) for _ in range(2)]
         for each in browsers:
             each.client.set_cookie("tillit_visit", maja.cookie("tillit_visit"), domain="exempelbanken.example")
         with ThreadPoolExecutor(2) as pool:
-            answers = list(pool.map(lambda each: each.post(f"x/notebook/{path}", csrf=csrf), browsers))
+            answers = list(
+                pool.map(lambda each: each.post(f"x/notebook/{path}", {"patience": patience}, csrf=csrf), browsers)
+            )
         return [answer.get_json()["met"] for answer in answers]
 
-    assert two_at("together") == [True, True]
-    assert two_at("one-by-one") == [False, False]
+    assert two_at("together", 60) == [True, True]
+    assert two_at("one-by-one", 1) == [False, False]
 
 
 # Other callers
@@ -691,7 +693,7 @@ class Line:
         self._heard: queue.Queue[str] = queue.Queue()
         self._browser = browser
         threading.Thread(target=self._listen, daemon=True).start()
-        assert self._heard.get(timeout=20).startswith("event: state")
+        assert self._heard.get(timeout=60).startswith("event: state")
 
     def _listen(self) -> None:
         for chunk in self._browser.get("events").iter_encoded():
@@ -700,7 +702,7 @@ class Line:
     def facts(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Return the facts heard until the picture of the room changes."""
         found = []
-        while not (heard := self._heard.get(timeout=20)).startswith("event: state"):
+        while not (heard := self._heard.get(timeout=60)).startswith("event: state"):
             if heard.startswith("event: fact"):
                 fact = json.loads(heard.partition("\ndata: ")[2])
                 found.append((fact["kind"], fact["data"]))

@@ -143,7 +143,7 @@ def test_a_batch_that_is_sent_again_beside_the_first_is_recorded_once_and_in_ord
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     lines = [r.data["signs"] for r in scene.bank.product.records(scene.meeting) if r.kind == "chat.sent"]
     assert lines == list(range(1, 11))

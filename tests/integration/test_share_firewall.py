@@ -18,7 +18,7 @@ SYSTEM = 4711
 
 
 def run(story: object) -> None:
-    asyncio.run(asyncio.wait_for(story, 60))  # type: ignore[arg-type]  # a coroutine
+    asyncio.run(asyncio.wait_for(story, 200))  # type: ignore[arg-type]  # a coroutine
 
 
 async def a_share(bridge: Bridge, sharer: Client, viewer: Client) -> None:
@@ -153,7 +153,6 @@ def test_without_a_sampler_no_watched_share_is_open() -> None:
 @pytest.mark.requirement("R206")
 def test_a_share_nobody_can_look_at_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
-        monkeypatch.setattr("sidecar.bridge.watching.BLIND_S", 0.3)
         async with (
             running_bridge(watches_shares=True) as bridge,
             Client(share=Window(page())) as sharer,
@@ -162,6 +161,7 @@ def test_a_share_nobody_can_look_at_is_cut(monkeypatch: pytest.MonkeyPatch) -> N
             events = recorded_events(bridge)
             await a_share(bridge, sharer, viewer)
             await eventually(lambda: is_shown(bridge))
+            monkeypatch.setattr("sidecar.bridge.watching.BLIND_S", 0.3)
             monkeypatch.setattr("sidecar.bridge.samplers.SamplerLine.send", lambda self, data: None)
             await eventually(lambda: cuts(events))
 

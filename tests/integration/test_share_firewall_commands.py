@@ -42,7 +42,7 @@ def test_the_bridge_takes_the_flag_with_each_join_and_each_change_of_rights_and_
                 assert not bridge.get_peer("room", "anna").grant.share_watched
                 assert (await (await web.get("/healthz")).json())["share_firewall"] == "ok"
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 200))
 
 
 class SayingClient:

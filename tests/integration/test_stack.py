@@ -18,7 +18,7 @@ from pg8000 import dbapi
 from sidecar.domain.meetings import ParticipantState
 from sidecar.domain.permissions import Capacity
 from sidecar.testing import ELIN, MAJA
-from tests.integration.stack import AUTH, HOST, MUC, WEB_HOST, XMPP, Stack, running_stack
+from tests.integration.stack import AUTH, HOST, MUC, STORES, WEB_HOST, XMPP, Stack, running_stack
 from tests.prosody.xmpp_client import RefusedError, XmppClient
 from tests.servers.nginx import has_nginx
 from tests.servers.postgres import postgres_folder
@@ -30,7 +30,7 @@ pytestmark = [
         not (has_nginx() and has_redis() and postgres_folder() and shutil.which("prosody")),
         reason="nginx, Redis, PostgreSQL and Prosody are needed",
     ),
-    pytest.mark.timeout(300),  # seven programs start with the first test; on a busy machine that takes its time
+    pytest.mark.timeout(600),  # seven programs start with the first test; on a busy machine that takes its time
 ]
 
 
@@ -62,7 +62,7 @@ class Heard:
 
     def until(self, name: str) -> Any:
         while True:
-            found, data = self._events.get(timeout=10)
+            found, data = self._events.get(timeout=60)
             if found == name:
                 return data
 
@@ -106,19 +106,19 @@ def test_a_join_goes_through_proxy_sidecar_and_room_server_and_ends_at_the_advis
     elin = product.opens(meeting, ELIN)
     maja = product.arrives(product.place_of(meeting, Capacity.CUSTOMER)).waits(MAJA)
     her, his = stack.through(maja), stack.through(elin)
-    page = Heard(her.get(url(f"/v/{maja.place}/events"), stream=True, timeout=20))
+    page = Heard(her.get(url(f"/v/{maja.place}/events"), stream=True, timeout=120))
     page.until("state")
 
-    refused = her.post(url(f"/v/{maja.place}/room/token"), json={}, timeout=10)
+    refused = her.post(url(f"/v/{maja.place}/room/token"), json={}, timeout=60)
     assert refused.status_code == 403, "a token before the door was opened"
-    admitted = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=10)
+    admitted = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=60)
     assert admitted.status_code == 200, admitted.text
     assert page.until("go") == {"url": f"/v/{maja.place}/room"}
     room = product.meeting(meeting).room
-    shown = her.get(url(f"/v/{maja.place}/room"), timeout=10)
+    shown = her.get(url(f"/v/{maja.place}/room"), timeout=60)
     assert shown.status_code == 200
     assert WEB_HOST in shown.headers["Content-Security-Policy"], "the page may not load Jitsi Meet"
-    token = her.post(url(f"/v/{maja.place}/room/token"), json={}, timeout=10).json()["token"]
+    token = her.post(url(f"/v/{maja.place}/room/token"), json={}, timeout=60).json()["token"]
 
     async def join() -> None:
         focus = await jicofo(stack, room)
@@ -128,15 +128,15 @@ def test_a_join_goes_through_proxy_sidecar_and_room_server_and_ends_at_the_advis
             await come(stack, room, token)
 
         answer = await asyncio.to_thread(
-            his.post, url(f"/v/{elin.place}/room/expel"), json={"participant": maja.place}, timeout=10
+            his.post, url(f"/v/{elin.place}/room/expel"), json={"participant": maja.place}, timeout=60
         )
         assert answer.status_code == 200, answer.text
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await client.closed.wait()
         await client.close()
         await focus.close()
 
-    asyncio.run(asyncio.wait_for(join(), 60))
+    asyncio.run(asyncio.wait_for(join(), 200))
     assert page.until("go") == {"url": f"/v/{maja.place}/left"}
 
     kinds = product.kinds(meeting)
@@ -171,7 +171,7 @@ def test_a_join_goes_through_proxy_sidecar_and_room_server_and_ends_at_the_advis
 def test_from_outside_only_pages_and_the_room_servers_door_are_reached(
     stack: Stack, host: str, path: str, status: int | None
 ) -> None:
-    answer = stack.through().get(url(path, host), timeout=10, allow_redirects=False)
+    answer = stack.through().get(url(path, host), timeout=60, allow_redirects=False)
 
     if status is not None:
         assert answer.status_code == status
@@ -186,7 +186,7 @@ def test_from_outside_only_pages_and_the_room_servers_door_are_reached(
 def test_a_name_that_is_nobodys_is_shown_no_certificate(stack: Stack) -> None:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", stack.https), 5) as line, pytest.raises(ssl.SSLError):
+    with socket.create_connection(("127.0.0.1", stack.https), 60) as line, pytest.raises(ssl.SSLError):
         context.wrap_socket(line, server_hostname="other.example")
 
 
@@ -199,21 +199,22 @@ def test_without_the_database_nothing_happens_and_it_says_so_and_goes_on_by_itse
     before = len(product.kinds(meeting))
     stack.postgres.stop()
     try:
-        answer = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=20)
+        answer = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=60)
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems#store-unavailable")
-        assert stack.direct("/readyz").json()["parts"] == stack.direct("/readyz").json()["parts"] | {
+        parts = stack.direct("/readyz").json()["parts"]
+        assert {name: parts[name] for name in (*STORES, "shared")} == {
             "meetings": "down",
             "people": "down",
             "sessions": "down",
             "shared": "ok",
         }
-        assert stack.through().get(url("/healthz"), timeout=10).status_code == 200
+        assert stack.through().get(url("/healthz"), timeout=60).status_code == 200
     finally:
         stack.postgres.start()
     until(lambda: stack.direct("/readyz").ok and every_process_is_back(stack))
 
     assert "participant.admitted" not in product.kinds(meeting)[before:]
-    answer = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=20)
+    answer = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=60)
     assert answer.status_code == 200, answer.text
     lost = told(stack, "database cannot be reached")
     assert {line["store"] for line in lost} <= {"meetings", "people", "sessions"}
@@ -226,16 +227,16 @@ def test_without_redis_pages_go_on_and_reports_wait_until_somebody_can_say_that_
     elin = product.opens(meeting, ELIN)
     maja = product.arrives(product.place_of(meeting, Capacity.CUSTOMER)).waits(MAJA)
     her, his = stack.through(maja), stack.through(elin)
-    page = Heard(her.get(url(f"/v/{maja.place}/events"), stream=True, timeout=30))
+    page = Heard(her.get(url(f"/v/{maja.place}/events"), stream=True, timeout=120))
     page.until("state")
     stack.redis.stop()
     try:
-        admitted = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=20)
+        admitted = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=60)
         assert admitted.status_code == 200, "a meeting does not wait for news to be told faster"
         assert page.until("go") == {"url": f"/v/{maja.place}/room"}
         ready = stack.direct("/readyz")
         assert (ready.status_code, ready.json()["parts"]["shared"]) == (503, "down")
-        token = her.post(url(f"/v/{maja.place}/room/token"), json={}, timeout=10).json()["token"]
+        token = her.post(url(f"/v/{maja.place}/room/token"), json={}, timeout=60).json()["token"]
 
         async def stand_at_the_door() -> None:
             focus = await jicofo(stack, product.meeting(meeting).room)
@@ -243,15 +244,14 @@ def test_without_redis_pages_go_on_and_reports_wait_until_somebody_can_say_that_
                 await come(stack, product.meeting(meeting).room, token)
             await focus.close()
 
-        asyncio.run(asyncio.wait_for(stand_at_the_door(), 20))
+        asyncio.run(asyncio.wait_for(stand_at_the_door(), 120))
     finally:
         stack.redis.start()
     until(lambda: stack.direct("/readyz").ok)
-    his.post(url(f"/v/{elin.place}/room/expel"), json={"participant": maja.place}, timeout=20)
+    his.post(url(f"/v/{elin.place}/room/expel"), json={"participant": maja.place}, timeout=60)
     assert page.until("go") == {"url": f"/v/{maja.place}/left"}
-    assert stack.log("web.log").count("shared state cannot be reached") <= 3, (
-        "told once by each process, not at each try"
-    )
+    lost, back = told(stack, "shared state cannot be reached"), told(stack, "shared state is back")
+    assert 1 <= len(lost) <= len(back) + 2, "told once by each process, not at each try"
 
 
 def test_the_worker_gives_a_sign_of_life_and_no_user_of_one_store_reaches_another(stack: Stack) -> None:

@@ -54,17 +54,17 @@ def test_of_two_polls_at_once_one_completes_and_the_other_asks_nobody(product: P
 
     def hold() -> None:
         first_asks.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
 
     turns.take, product.eid.on_poll = watched, hold
     tab, csrf = second_tab(maja, product), maja.csrf()
     one, first = in_thread(lambda: maja.post("sign-in/poll", csrf=csrf))
-    assert first_asks.wait(10)
+    assert first_asks.wait(60)
     other, second = in_thread(lambda: polls(tab, maja, csrf))
-    assert second_waits.wait(10)
+    assert second_waits.wait(60)
     go_on.set()
-    one.join(10)
-    other.join(10)
+    one.join(60)
+    other.join(60)
 
     assert first[0].get_json()["status"] == "complete"
     assert second[0].status_code == 404, "the session it asked with is over: it has another id now"

@@ -36,7 +36,7 @@ def _runner(stand: Stand) -> Run:
     def run(test: Callable[[Stand], Coroutine[Any, Any, None]]) -> None:
         async def whole() -> None:
             try:
-                await asyncio.wait_for(test(stand), 20)
+                await asyncio.wait_for(test(stand), 110)
             finally:
                 await stand.close_clients()
 

@@ -107,7 +107,7 @@ class Bank:
 
     def wait_until_open(self) -> None:
         """Return when Prosody has fetched its keys: it answers a moment before."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self.product.services.conference.answers("se"):
             assert time.monotonic() < deadline, self.stand.log()[-2000:]
             time.sleep(0.05)

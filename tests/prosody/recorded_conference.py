@@ -139,7 +139,7 @@ def ffprobe_accepts(path: Path, recording: str, folder: Path) -> str:
         ["ffprobe", "-v", "error", "-show_streams", "-of", "compact", str(plain)],
         ["ffmpeg", "-v", "error", "-xerror", "-i", str(plain), "-map", "0", "-f", "null", "-"],
     ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
         said += done.stderr + ("" if done.returncode == 0 else f"{command[0]} {done.returncode}")
     return said
 
@@ -167,4 +167,4 @@ async def pause_of(recording: RoomRecording, state: str) -> None:
 
 
 def run(story: Any) -> None:
-    asyncio.run(asyncio.wait_for(story, 90))
+    asyncio.run(asyncio.wait_for(story, 200))

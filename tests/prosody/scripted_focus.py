@@ -53,6 +53,7 @@ class Focus:
         self.room = f"{room}@{MUC}"
         self.recorder = ""  # occupant JID
         self.presence: Element | None = None
+        self.entered = 0
         self.bridges: list[FakeBridge] = []
         self.sid = ""
         self.restarts = 0
@@ -91,6 +92,7 @@ class Focus:
             stanza = await self.client.wait_for(self._ours, within=3600)
             if local_name(stanza) == "presence":
                 self.recorder, self.presence = stanza.get("from") or "", stanza
+                self.entered += 1
                 if self.invites:
                     self._inviting.append(asyncio.create_task(self.invite()))
             elif stanza.find(f"{{{FOCUS}}}conference") is not None:

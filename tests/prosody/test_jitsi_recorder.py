@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,11 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine is no reason to give up: the bounds are for a web process that waits, and none does here."""
-    monkeypatch.setattr("sidecar.bridge.jitsi.participant._ENTER_S", 30.0)
-    monkeypatch.setattr("sidecar.bridge.jitsi.stream._STEP_S", 30.0)
+    for bound in (
+        *("participant._ENTER_S", "participant._DEAF_S", "participant._SESSION_WITHIN_S"),
+        *("media._HELLO_WITHIN_S", "stream._STEP_S", "stream._PONG_WITHIN_S"),
+    ):
+        monkeypatch.setattr(f"sidecar.bridge.jitsi.{bound}", 30.0)
 
 
 @pytest.mark.requirement("R099", "R100", "R208")
@@ -204,7 +208,8 @@ def test_a_stream_nobody_named_is_nobodys(stand: Stand, tmp_path: Path) -> None:
 def test_a_session_that_ends_is_followed_by_another_into_the_same_file(
     stand: Stand, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.15)  # or a dead way is noticed after half a minute
+    if how == "ice":
+        monkeypatch.setattr("aioice.ice.CONSENT_INTERVAL", 0.15)  # or a dead way is noticed after half a minute
 
     async def story() -> None:
         async with conference(stand, tmp_path) as held:
@@ -363,8 +368,10 @@ def test_where_no_session_comes_the_room_is_entered_anew_and_where_one_came_it_i
             held.focus.invites = False
             await held.person("elin", camera=False)
             await held.record("p_elin")
-            await eventually(lambda: len(held.focus.asked) >= 2, within_s=40)
+            await eventually(lambda: held.focus.entered >= 2, within_s=40)
             held.focus.invites = True
+            await eventually(lambda: len(held.focus.asked) >= 3, within_s=40)
+            monkeypatch.setattr("sidecar.bridge.jitsi.participant._SESSION_WITHIN_S", 30.0)
             await held.reaches(1500)
             assert len(held.focus.bridges) == 1
             assert held.kinds() == []
@@ -380,11 +387,14 @@ def test_without_media_it_ends_with_its_reason(
     monkeypatch.setattr("sidecar.bridge.jitsi.media._HELLO_WITHIN_S", 0.5)
 
     async def story() -> None:
-        async with conference(stand, tmp_path, lost_after_s=1.5) as held:
+        async with conference(stand, tmp_path, lost_after_s=60.0) as held:
             held.focus.invites = why != "not invited"
             held.focus.greets = False
             await held.person("elin", camera=False)
             await held.record("p_elin")
+            if why == "no ServerHello":
+                await eventually(lambda: held.focus.restarts > 0, within_s=40)
+            held.recorder.config = replace(held.recorder.config, lost_after_s=1.5)
             told = (await held.hears("recording.stopped"))["data"]
             assert told["reason"] == "lost"
             assert told["position_ms"] < 500

@@ -66,7 +66,7 @@ def verdicts_of_lua(
         input="".join(lines),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

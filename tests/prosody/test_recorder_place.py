@@ -31,7 +31,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 def run(stand: Stand, story: Any) -> None:
     async def whole() -> None:
         try:
-            await asyncio.wait_for(story(), 30)
+            await asyncio.wait_for(story(), 110)
         finally:
             await stand.close_clients()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_START_S = 15.0
+_START_S = 60.0
 
 
 def has_nginx() -> bool:
@@ -44,4 +44,4 @@ def running_nginx(config: Path, *, port: int, log: Path) -> Iterator["subprocess
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)

@@ -17,7 +17,7 @@ from pg8000 import dbapi
 
 from tests.servers.ports import free_port
 
-_START_S = 30.0
+_START_S = 90.0
 
 
 def postgres_folder() -> Path | None:
@@ -91,7 +91,7 @@ class Postgres:
         """Stop: at once, cutting everybody off, but in order (SIGINT), or as after a crash (SIGQUIT)."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.wait(90)
             self.process = None
 
     def connect(self, database: str) -> Any:

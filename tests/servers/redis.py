@@ -15,7 +15,7 @@ import redis
 
 from tests.servers.ports import free_port
 
-_START_S = 15.0
+_START_S = 60.0
 
 
 def has_redis() -> bool:
@@ -72,7 +72,7 @@ class Redis:
         if self.process is not None:
             self.process.send_signal(how)
             if how != signal.SIGSTOP:
-                self.process.wait(10)
+                self.process.wait(60)
                 self.process = None
 
     def go_on(self) -> None:
@@ -81,7 +81,7 @@ class Redis:
         os.kill(self.process.pid, signal.SIGCONT)
 
     def client(self) -> "redis.Redis":
-        return redis.Redis(port=self.port, password=self.password, socket_timeout=2)
+        return redis.Redis(port=self.port, password=self.password, socket_timeout=30)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sidecar.logs import configure_logging
 
 
-def until(condition: Callable[[], bool], *, within: float = 10.0, passing: tuple[type[Exception], ...] = ()) -> None:
+def until(condition: Callable[[], bool], *, within: float = 40.0, passing: tuple[type[Exception], ...] = ()) -> None:
     """Return as soon as the condition holds. within: seconds. passing: what it may raise before it does."""
     deadline = time.monotonic() + within
     while True:

@@ -23,7 +23,7 @@ class Disk:
     def commit(self, items: Sequence[int]) -> list[str]:
         self.batches.append(list(items))
         self.began.release()
-        assert self.let_go.acquire(timeout=20)
+        assert self.let_go.acquire(timeout=60)
         if self.interrupts:
             raise KeyboardInterrupt
         if self.error is not None:
@@ -55,7 +55,7 @@ class Callers:
 
     def join(self) -> None:
         for thread in self.threads:
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -72,7 +72,7 @@ def test_few_callers_commit_at_once_each_by_itself() -> None:
     for item in (1, 2, 3):
         callers.submit(item)
     for _ in range(3):
-        assert disk.began.acquire(timeout=20)  # all three are under way and none is done
+        assert disk.began.acquire(timeout=60)  # all three are under way and none is done
 
     disk.let_go.release(3)
     callers.join()
@@ -88,9 +88,9 @@ def test_on_a_quick_disk_callers_share_a_commit_from_the_third_on(monkeypatch: p
     for item in (1, 2, 3, 4):
         callers.submit(item)
     for _ in range(3):
-        assert disk.began.acquire(timeout=20)
+        assert disk.began.acquire(timeout=60)
     disk.let_go.release(2)
-    assert disk.began.acquire(timeout=20)
+    assert disk.began.acquire(timeout=60)
     disk.let_go.release()
     callers.join()
 
@@ -103,7 +103,7 @@ def test_what_waits_is_committed_together_by_one_of_them() -> None:
     disk = Disk()
     callers = Callers(GroupCommit(disk.commit, max_syncs=1))
     callers.submit(1)
-    assert disk.began.acquire(timeout=20)
+    assert disk.began.acquire(timeout=60)
     callers.submit(2, 20)
     callers.submit(3)
     callers.submit(4)
@@ -119,11 +119,11 @@ def test_a_failed_commit_fails_for_all_in_it_and_for_nobody_else() -> None:
     disk = Disk()
     callers = Callers(GroupCommit(disk.commit, max_syncs=1))
     callers.submit(1)
-    assert disk.began.acquire(timeout=20)
+    assert disk.began.acquire(timeout=60)
     callers.submit(2)
     callers.submit(3)
     disk.let_go.release()
-    assert disk.began.acquire(timeout=20)
+    assert disk.began.acquire(timeout=60)
     disk.error = AuditUnavailableError("the disk is full")
     disk.let_go.release()
     callers.join()
@@ -183,15 +183,15 @@ def test_an_interrupt_of_the_thread_that_commits_strands_nobody() -> None:
     disk = Disk()
     callers = Callers(GroupCommit(disk.commit, max_syncs=1))
     callers.submit(1)
-    assert disk.began.acquire(timeout=20)
+    assert disk.began.acquire(timeout=60)
     callers.submit(2)
     callers.submit(3)
     disk.let_go.release()
-    assert disk.began.acquire(timeout=20)
+    assert disk.began.acquire(timeout=60)
     callers.submit(4)
     disk.interrupts = True
     disk.let_go.release()
-    assert disk.began.acquire(timeout=20)  # the slot went on to the one who came later
+    assert disk.began.acquire(timeout=60)  # the slot went on to the one who came later
     disk.interrupts = False
     disk.let_go.release()
     callers.join()

@@ -55,7 +55,7 @@ def outside(tmp_path: Path) -> Path:
 
 def run(directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-I", "-c", ALONE, "verify_evidence.py", *arguments]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=200, check=False)
 
 
 @pytest.mark.requirement("R119", "R201")

@@ -20,7 +20,7 @@ from sidecar.domain import canary
 from sidecar.firewall import lockdown, sampler
 from sidecar.firewall.wire import MAX_FRAME_BYTES, VERDICT_BYTES, Seen, Verdict, pack_frame, unpack_verdict
 
-_WAIT_S = 30
+_WAIT_S = 90
 
 
 class Sampler:

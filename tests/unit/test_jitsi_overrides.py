@@ -46,7 +46,7 @@ def keys() -> Iterator[Any]:
 
 @cache
 def source(path: str) -> str:
-    found = subprocess.run(["git", "-C", SOURCE, "show", f"{TAG}:{path}"], capture_output=True, text=True, timeout=20)
+    found = subprocess.run(["git", "-C", SOURCE, "show", f"{TAG}:{path}"], capture_output=True, text=True, timeout=120)
     assert found.returncode == 0, f"{path} is not in the images at {TAG}: {found.stderr}"
     return found.stdout
 

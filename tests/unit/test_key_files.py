@@ -210,7 +210,7 @@ def test_two_processes_may_open_and_rotate_at_the_same_moment(folder: Path) -> N
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(200)
 
     assert [process.exitcode for process in processes] == [0, 0]
     keys = json.loads((folder / "join.json").read_text())["keys"]

@@ -105,9 +105,9 @@ def test_the_program_works_within_its_limits_and_not_beyond_them() -> None:
     request = pack(part(), [])
     command = [sys.executable, "-m", "sidecar.recorder.render"]
 
-    done = subprocess.run(command, input=request, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, input=request, capture_output=True, timeout=200, check=False)
     starved = subprocess.run(
-        [*command, "--memory", str(200 << 20)], input=request, capture_output=True, timeout=60, check=False
+        [*command, "--memory", str(200 << 20)], input=request, capture_output=True, timeout=200, check=False
     )
 
     assert done.returncode == 0, done.stderr[-500:]

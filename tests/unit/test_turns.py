@@ -21,10 +21,10 @@ def test_the_second_for_the_same_place_waits_for_the_first() -> None:
     turns.take("p_maja")
     thread = threading.Thread(target=second)
     thread.start()
-    assert second_asks.wait(5)
+    assert second_asks.wait(60)
     order.append("first")
     turns.give_back("p_maja")
-    thread.join(5)
+    thread.join(60)
 
     assert order == ["first", "second"]
 
@@ -70,6 +70,6 @@ def test_of_many_in_parallel_never_two_have_the_turn() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert most == [1]

@@ -18,7 +18,7 @@ class SharedClock:
 
     def __init__(self, bankid: RemoteBankId) -> None:
         self._bankid = bankid
-        self.now = datetime.fromtimestamp(bankid.phone("clock", seconds=0)["now"], UTC)
+        self.now = datetime.fromtimestamp(bankid.phone("clock", seconds=0, stands_still=True)["now"], UTC)
 
     def __call__(self) -> datetime:
         return self.now

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from sidecar.domain.permissions import Capacity
 from sidecar.testing import Product
@@ -12,9 +11,6 @@ from sidecar.testing.people import MAJA
 from sidecar.testing.product import ORIGIN, Browser
 
 LOAN = {"amount": 2_270_000, "value": 3_000_000, "years": 40, "binding": "floating", "repayment": "annuity"}
-
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of an example's
-settings.load_profile("unhurried")
 
 
 class Room:

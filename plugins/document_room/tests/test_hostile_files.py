@@ -21,21 +21,30 @@ def outcome(workshop: Workshop, data: bytes) -> str:
     return "cleaned" if facts["removed"] else "taken"
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.requirement("R069")
 def test_no_hostile_file_crashes_hangs_leaks_or_is_misjudged(workshop: Workshop, hostile: ModuleType) -> None:
     files = hostile.every_file()
     assert len(files) >= 300
     assert len({each.label for each in files}) > 300
     workshop.is_shut()
-    open_before, started = len(os.listdir("/proc/self/fd")), time.monotonic()
+    open_before = len(os.listdir("/proc/self/fd"))
+    took: list[float] = []
+
+    def timed(data: bytes) -> str:
+        began = time.monotonic()
+        found = outcome(workshop, data)
+        took.append(time.monotonic() - began)
+        return found
+
     with ThreadPoolExecutor(2) as two:
-        outcomes = list(two.map(lambda each: outcome(workshop, each.data), files))
+        outcomes = list(two.map(lambda each: timed(each.data), files))
     wrong = [
         (each.label, found, sorted(each.may))
         for each, found in zip(files, outcomes, strict=True)
         if found not in each.may and found.partition(":")[0] not in each.may
     ]
     assert wrong == []
-    assert time.monotonic() - started < 100, "each is cut off in time"
+    assert max(took) < 2 * workshop.limits.wall_s, "each is cut off in time"
     assert len(os.listdir("/proc/self/fd")) <= open_before, "what earlier tests left open may close meanwhile"
     assert workshop.is_shut(), "the process that starts others is still there"

@@ -15,7 +15,7 @@ from sidecar.plugin_api import utc_now
 from sidecar.testing import Clock, Product, pages
 from sidecar.testing.product import Browser as Client
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -81,7 +81,7 @@ def open_page(chromium: Browser, serve: Serve) -> Iterator[Open]:
             )
         context.add_init_script(NO_MEDIA)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(pages.PATIENCE_MS)
         pages.hear_complaints(page, complaints)
         page.goto(path)
         return page
@@ -310,7 +310,7 @@ def test_a_visitor_fills_in_the_form_without_leaving_the_banks_page(
     context = chromium.new_context(locale="sv-SE")
     try:
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(pages.PATIENCE_MS)
         page.goto(own)
         frame = page.frame_locator("iframe")
         frame.get_by_label("Namn").fill("Åsa Öberg")

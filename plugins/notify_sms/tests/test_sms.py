@@ -77,7 +77,7 @@ def test_a_slow_gateway_is_tried_again_and_delivers_once(post: Any, table: dict[
     assert failed.value.params["retry"] is True
     post.go_wrong()
 
-    channel.send(CODE)
+    load(table).send(CODE)
 
     assert len(post.received(MAJA)) == 1
 

@@ -22,12 +22,12 @@ class Post:
 
     def received(self, address: str) -> list[dict[str, Any]]:
         """Return the messages to an address, newest first."""
-        answer = requests.get(f"{self.page}/api/messages", {"address": address}, timeout=5)
+        answer = requests.get(f"{self.page}/api/messages", {"address": address}, timeout=30)
         answer.raise_for_status()
         return list(answer.json()["messages"])
 
     def go_wrong(self, **faults: str) -> None:
-        requests.put(f"{self.page}/control/faults", json={"faults": faults}, timeout=5).raise_for_status()
+        requests.put(f"{self.page}/control/faults", json={"faults": faults}, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +41,6 @@ def post_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
 
 @pytest.fixture
 def post(post_process: Post) -> Iterator[Post]:
-    requests.delete(f"{post_process.page}/api/messages", timeout=5).raise_for_status()
+    requests.delete(f"{post_process.page}/api/messages", timeout=30).raise_for_status()
     yield post_process
     post_process.go_wrong()

@@ -303,7 +303,7 @@ def test_the_password_is_not_in_what_the_settings_print(table: dict[str, Any], p
 
 def test_the_stand_in_refuses_a_sign_in_without_encryption(post: Any) -> None:
     host, _, port = post.smtp.partition(":")
-    with smtplib.SMTP(host, int(port), timeout=5) as server, pytest.raises(smtplib.SMTPException):
+    with smtplib.SMTP(host, int(port), timeout=30) as server, pytest.raises(smtplib.SMTPException):
         server.login("tillit", (post.folder / "smtp-password").read_text())
 
 

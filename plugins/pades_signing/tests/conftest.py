@@ -21,6 +21,7 @@ from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import Core
 from sidecar.testing import ELIN, MAJA, SAMIR, Browser, Clock, Invented, Product, guest
 from sidecar.testing.far_ends import FakeCode
+from sidecar.testing.pages import PATIENCE_MS
 from simulators.bankid.remote import RemoteBankId
 from simulators.common.running import running
 
@@ -51,7 +52,7 @@ class Trust:
     url: str
 
     def switch(self, **what: Any) -> None:
-        answer = requests.post(f"{self.url}/control", json={"reset": True, **what}, timeout=10)
+        answer = requests.post(f"{self.url}/control", json={"reset": True, **what}, timeout=30)
         assert answer.ok, answer.text
 
     def settings(self, **more: str) -> str:
@@ -189,7 +190,7 @@ def make_room(tmp_path: Path, bankid: RemoteBankId, trust: Trust) -> Callable[..
         **changed: Any,
     ) -> SigningRoom:
         clock = Clock(utc_now().replace(microsecond=0))
-        shift = clock.now.timestamp() - bankid.phone("clock", seconds=0)["now"]
+        shift = clock.now.timestamp() - bankid.phone("clock", seconds=0, stands_still=True)["now"]
         bankid.phone("clock", seconds=shift)
         table = bankid.plugin_settings()
         lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
@@ -256,7 +257,7 @@ def browse(room: SigningRoom) -> Iterator[Callable[[Browser], BrowserContext]]:
                 [{"name": each.key, "value": each.value, "domain": "127.0.0.1", "path": "/"} for each in kept]
             )
             context.add_init_script(_NO_MEDIA)
-            context.set_default_timeout(30_000)
+            context.set_default_timeout(PATIENCE_MS)
             return context
 
         yield give

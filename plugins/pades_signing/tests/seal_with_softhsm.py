@@ -20,7 +20,7 @@ def main(module: str, folder: Path, trust: Path) -> None:
     config = folder / "softhsm2.conf"
     config.write_text(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
     os.environ["SOFTHSM2_CONF"] = str(config)
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "timeout": 30}
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "timeout": 200}
     token = ["--token", "bank", "--pin", "4711"]
     init = ["softhsm2-util", "--init-token", "--free", "--label", "bank", "--pin", "4711", "--so-pin", "0815"]
     subprocess.run(init, **quiet)  # type: ignore[call-overload]

@@ -57,7 +57,7 @@ def test_nothing_is_signed_before_the_app_came_back_and_the_way_back_counts_once
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.requirement("R079", "R057")
 def test_the_page_one_comes_back_to_says_how_it_went_whatever_happened_on_the_way(
     room: Any, maja: Browser, browse: Callable[[Browser], BrowserContext], tmp_path: Path

@@ -44,7 +44,7 @@ class IdentityService:
         return load(table)
 
     def go_wrong(self, *names: str) -> None:
-        requests.put(f"{self.issuer}/control/faults", json={"faults": names}, timeout=5).raise_for_status()
+        requests.put(f"{self.issuer}/control/faults", json={"faults": names}, timeout=30).raise_for_status()
 
     def person_signs_in(
         self,
@@ -55,14 +55,14 @@ class IdentityService:
         remember: bool = False,
     ) -> dict[str, str]:
         """Open the page, choose, press a button; return the query the browser comes back with."""
-        page = self.browser.get(url, timeout=5, allow_redirects=False)
+        page = self.browser.get(url, timeout=30, allow_redirects=False)
         if page.status_code == 303:
             return returned(page)
         ticket = re.search(r'name="ticket" value="([^"]+)"', page.text)
         assert ticket, page.text
         form = {"ticket": ticket[1], "person": person, "factors": factors, "action": action}
         form |= {"remember": "1"} if remember else {}
-        answer = self.browser.post(f"{self.issuer}/authorize/decide", form, timeout=5, allow_redirects=False)
+        answer = self.browser.post(f"{self.issuer}/authorize/decide", form, timeout=30, allow_redirects=False)
         return returned(answer)
 
 

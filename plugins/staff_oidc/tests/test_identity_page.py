@@ -7,9 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect
 
 from sidecar.plugin_api import utc_now
+from sidecar.testing import pages
 
 pytestmark = pytest.mark.e2e
 
@@ -18,10 +19,8 @@ REDIRECT = "http://exempelbanken.localhost:8080/staff/callback"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    with pages.chromium(["--no-sandbox"], executable=shutil.which("chromium") or "") as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=[(1280, 800), (390, 844), (320, 640)], ids=["desktop", "phone", "narrow"])
@@ -62,5 +61,5 @@ def test_the_language_can_be_changed_without_losing_the_request(service: Any, pa
     page.goto(went.url)
     page.get_by_role("button", name="English").click()
 
-    assert page.inner_text("h1") == "Sign in at work"
-    assert page.get_attribute("html", "lang") == "en"
+    expect(page.locator("h1")).to_have_text("Sign in at work")
+    expect(page.locator("html")).to_have_attribute("lang", "en")

@@ -142,8 +142,8 @@ def test_a_desk_session_alone_does_not_open_a_call(service: Any) -> None:
     desk = plugin.begin(redirect_uri=REDIRECT, purpose="desk", now=utc_now())
     call = plugin.begin(redirect_uri=REDIRECT, purpose="call", now=utc_now())
 
-    assert service.browser.get(desk.url, timeout=5, allow_redirects=False).status_code == 303
-    assert service.browser.get(call.url, timeout=5, allow_redirects=False).status_code == 200
+    assert service.browser.get(desk.url, timeout=30, allow_redirects=False).status_code == 303
+    assert service.browser.get(call.url, timeout=30, allow_redirects=False).status_code == 200
 
 
 @pytest.mark.requirement("R015")
@@ -329,7 +329,7 @@ def test_a_return_without_a_code_is_refused(service: Any, caplog: pytest.LogCapt
 def test_rotated_keys_are_found_without_a_restart(service: Any) -> None:
     plugin = service.plugin()
     first = sign_in(service, plugin)
-    requests.post(f"{service.issuer}/control/rotate", timeout=5).raise_for_status()
+    requests.post(f"{service.issuer}/control/rotate", timeout=30).raise_for_status()
 
     assert sign_in(service, plugin).subject == first.subject
 

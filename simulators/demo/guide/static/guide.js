@@ -5,7 +5,7 @@ import { changed } from "./evidence.js";
 
 const EVERY = 2000; // milliseconds, as often as the server itself looks
 const PATIENCE = 6000;
-const LONG = 90_000; // a start on a busy machine
+const LONG = 150_000; // a start on a busy machine
 const LOST_AFTER = 2; // failed looks in a row before the page says that the demo was stopped
 
 /** @template {Element} T @param {string} selector @returns {T | null} */
