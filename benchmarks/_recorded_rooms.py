@@ -61,6 +61,8 @@ def _bridge(folder: Path) -> Iterator[tuple[System, _Commands]]:
 
 
 def _record(commands: _Commands, first: int, last: int) -> None:
+    for number in range(1, first):
+        commands.recording_state(RoomName(f"room{number}"))  # as the worker asks: else they end after a minute
     for number in range(first, last + 1):
         commands.start_recording(
             room=RoomName(f"room{number}"),

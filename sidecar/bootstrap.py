@@ -215,7 +215,7 @@ def build(
     objects = FileObjects(data / "objects", kek=kek)
     conference = conference or ShardedConference(sides_of(settings, ring, clock))
     placement = Placement(shards_of(settings), answers=conference.answers)
-    acts = Acts(audit, meetings)
+    acts = Acts(audit, meetings, policy)
     links = Links(ring.secret("links"))
     core: dict[str, Any] = {"acts": acts, "meetings": meetings, "policy": policy, "clock": clock}
     region_for = _region_for(settings)
@@ -241,9 +241,10 @@ def build(
     )
     strict_keys = StrictKeys(**core, admission=admission)
     vault = FileRecordings(data / "recordings", kek=kek)
-    recordings = Recordings(**core, admission=admission, people=people, conference=conference, vault=vault)
+    recordings = Recordings(**core, admission=admission, conference=conference, vault=vault)
     room = Room(
         **core,
+        people=people,
         admission=admission,
         booking=booking,
         conference=conference,

@@ -45,11 +45,13 @@ class RecorderCommands:
 
     def allow_recording(self, *, room: RoomName, recording: RecordingId, consented: Collection[ParticipantId]) -> None:
         if self._recorder is not None:
-            self._recorder.call("PUT", f"/v1/rooms/{room}/recording", {"consented": sorted(consented)})
+            body = {"recording": recording, "consented": sorted(consented)}
+            self._recorder.call("PUT", f"/v1/rooms/{room}/recording", body)
 
     def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
         if self._recorder is not None:
-            self._recorder.call("DELETE", f"/v1/rooms/{room}/recording?reason={quote(reason, safe='')}")
+            named = f"reason={quote(reason, safe='')}&recording={quote(recording, safe='')}"
+            self._recorder.call("DELETE", f"/v1/rooms/{room}/recording?{named}")
 
     def recording_state(self, room: RoomName) -> Mapping[str, Any]:
         return self._recorder.call("GET", f"/v1/rooms/{room}/recording").body if self._recorder is not None else {}

@@ -42,7 +42,7 @@ class FileRecordings:
     def __init__(self, folder: Path, *, kek: bytes) -> None:
         self._folder = folder
         self._kek = kek
-        self._outlines: OrderedDict[str, Outline] = OrderedDict()
+        self._outlines: OrderedDict[str, tuple[tuple[int, int], Outline]] = OrderedDict()  # size, change -> outline
         self._lock = threading.Lock()
         self._renderers = threading.BoundedSemaphore(_AT_ONCE)
 
@@ -141,11 +141,15 @@ class FileRecordings:
         return done.stdout
 
     def _outline(self, recording: RecordingId, dek: bytes) -> Outline:
-        """Return the outline: kept in memory, else beside the media, else read from them and kept."""
+        """Return the outline: kept in memory, else beside the media, else read from them and kept.
+
+        That a file has no end is true of this file as it is now, and kept nowhere but in memory.
+        """
+        state = self._state_of(recording)
         with self._lock:
             known = self._outlines.get(recording)
-        if known is not None:
-            return known
+        if known is not None and known[0] == state:
+            return known[1]
         index = self._path(recording, ".idx")
         found = self._read_index(index, recording, dek)
         if found is None:
@@ -154,9 +158,10 @@ class FileRecordings:
                     found = outline_of(reader)
             except (DamagedError, ValueError, KeyError) as error:
                 raise RecordingDamagedError() from error
-            self._keep_index(index, recording, dek, found)
+            if found.complete:
+                self._keep_index(index, recording, dek, found)
         with self._lock:
-            self._outlines[recording] = found
+            self._outlines[recording] = (state, found)
             while len(self._outlines) > _KNOWN_OUTLINES:
                 self._outlines.popitem(last=False)
         return found
@@ -166,6 +171,8 @@ class FileRecordings:
         try:
             values = json.loads(unseal(dek, path.read_bytes(), purpose=f"recording-index:{recording}"))
         except (OSError, UnsealError, ValueError):
+            return None
+        if not values["complete"]:  # of an earlier version, which kept these too
             return None
         return Outline(
             complete=values["complete"],
@@ -188,6 +195,15 @@ class FileRecordings:
             draft.replace(path)
         except OSError:
             draft.unlink(missing_ok=True)
+
+    def _state_of(self, recording: RecordingId) -> tuple[int, int]:
+        try:
+            found = self._path(recording, ENDING).stat()
+        except FileNotFoundError as error:
+            raise NotFoundError("There is no such recording, or its media are gone.") from error
+        except OSError as error:
+            raise StoreUnavailableError(f"a recording cannot be read: {error.strerror}") from error
+        return found.st_size, found.st_mtime_ns
 
     def _open(self, recording: RecordingId, dek: bytes) -> SealedReader:
         try:

@@ -114,7 +114,7 @@ async def _start_recording(request: web.Request) -> web.Response:
         side.recorder, recording, offer=offer, sealed_dek=bytes.fromhex(sealed), consented=_consented(body)
     )
     room = await side.record(part(request, "room"), begin)
-    return web.json_response(get_recording(room).describe(), status=201)
+    return web.json_response(get_recording(room).asked(), status=201)
 
 
 def begin_recording(
@@ -129,17 +129,19 @@ def begin_recording(
 
 
 async def _allow_recording(request: web.Request) -> web.Response:
-    recording = get_recording(request.app[_SIDE].get_room(part(request, "room")))
-    recording.allow(_consented(await body_of(request)))
-    return web.json_response(recording.describe())
+    body = await body_of(request)
+    recording = get_recording(request.app[_SIDE].get_room(part(request, "room")), str(body.get("recording", "")))
+    recording.allow(_consented(body))
+    return web.json_response(recording.asked())
 
 
 async def _show_recording(request: web.Request) -> web.Response:
-    return web.json_response(get_recording(request.app[_SIDE].get_room(part(request, "room"))).describe())
+    return web.json_response(get_recording(request.app[_SIDE].get_room(part(request, "room"))).asked())
 
 
 async def _stop_recording(request: web.Request) -> web.Response:
-    get_recording(request.app[_SIDE].get_room(part(request, "room"))).stop(reason_of(request, "stopped"))
+    room = request.app[_SIDE].get_room(part(request, "room"))
+    get_recording(room, request.query.get("recording", "")).stop(reason_of(request, "stopped"))
     return web.Response(status=204)
 
 

@@ -5,6 +5,8 @@ before that person's media can reach it, and goes on when they consented or left
 """
 
 import asyncio
+import hashlib
+import hmac
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _FLUSH_EVERY_S = 0.5  # what a killed process loses at the most, beside what waits for a lost packet
 _CONNECTING = "connecting"
+_UNASKED_S = 60.0  # the worker asks every five seconds: whoever is silent for so long could not stop it either
 _LEAST_FREE_BYTES = 32 << 20  # a recording that would end at once is not begun
 
 
@@ -113,14 +116,16 @@ class RecorderHost:
         """Begin to record a room. Raises ConflictError, InvalidInputError for a key that does not open."""
         if self._folder is None:
             raise ConflictError("this bridge has no folder for recordings")
-        if room.recording is not None:
-            if room.recording.id == recording:
-                return room.recording  # the same command again: the answer to the first was lost
+        if room.recording is not None and room.recording.id != recording:
             raise ConflictError("this room is recorded already")
         try:
             dek = self.keys.open(offer, sealed_dek, recording=recording)
         except HandoverError as error:
             raise InvalidInputError("the recording's key does not open", field="sealed_dek") from error
+        if room.recording is not None:
+            if room.recording.is_under(dek):
+                return room.recording  # the same command again: the answer to the first was lost
+            raise ConflictError("this recording was begun under a key that is gone by now")
         if self._disk is None:
             self._disk = DiskThread(self._folder)
         if shutil.disk_usage(self._folder).free < _LEAST_FREE_BYTES:
@@ -163,11 +168,12 @@ class RoomRecording:
         self.room = room
         self.consented = consented
         self.stopped = False
+        self._dek_digest = hashlib.sha256(dek).digest()
         self._host = host
         self._disk = disk
         self._loop = asyncio.get_running_loop()
         self._inputs: dict[RecordedTrack, TrackInput] = {}
-        now = room.bridge.monotonic()
+        now = self._asked_at = room.bridge.monotonic()
         self._out: OutFile = disk.open(recording, dek, self._disk_failed)
         self._session = Session(recording=recording, now=now, at=_now())
         self._flushed_at = now
@@ -205,6 +211,15 @@ class RoomRecording:
         self._disk.put(self._out, self._session.finish(now, _now(), reason=reason))
         self._close({"reason": reason, "position_ms": position})
 
+    def is_under(self, dek: bytes) -> bool:
+        """Say whether the recording is sealed under this DEK."""
+        return hmac.compare_digest(self._dek_digest, hashlib.sha256(dek).digest())
+
+    def asked(self) -> dict[str, Any]:
+        """Tell the product how it stands. One that is asked after no more ends by itself: nobody could stop it."""
+        self._asked_at = self.room.bridge.monotonic()
+        return self.describe()
+
     def describe(self) -> dict[str, Any]:
         """Return the state a web process may ask for."""
         now = self.room.bridge.monotonic()
@@ -231,6 +246,8 @@ class RoomRecording:
 
     def tick(self, now: float) -> None:
         """Take what came since the last time; write it now and then."""
+        if now - self._asked_at > _UNASKED_S:
+            self.stop("unattended")
         self._safely(lambda: self._tick(now))
 
     # Inside
@@ -342,7 +359,8 @@ class RoomRecording:
         """Close the file and say so once it is on disk: whoever hears of it may read it at once."""
 
         def closed() -> None:
-            self._loop.call_soon_threadsafe(self._announce, "recording.stopped", data)
+            broken = {"reason": self._out.failed} if self._out.failed else {}  # its last words did not reach the disk
+            self._loop.call_soon_threadsafe(self._announce, "recording.stopped", data | broken)
 
         self._disk.close(self._out, closed)
 
@@ -352,10 +370,10 @@ class RoomRecording:
         )
 
 
-def get_recording(room: RecordedRoom) -> RoomRecording:
-    """Return the room's recording. Raises NotFoundError."""
-    if room.recording is None:
-        raise NotFoundError("this room is not recorded")
+def get_recording(room: RecordedRoom, recording: str = "") -> RoomRecording:
+    """Return the room's recording. recording: the one that is meant, "" for any. Raises NotFoundError."""
+    if room.recording is None or recording not in ("", room.recording.id):
+        raise NotFoundError("this room is not recorded, or by another recording")
     return room.recording
 
 

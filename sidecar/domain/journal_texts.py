@@ -97,6 +97,14 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sv": ("Nekat: en annan person än den inbjudna legitimerade sig.",),
         "en": ("Refused: somebody else than the invited person signed in.",),
     },
+    "sign_in.declined_call": {
+        "sv": ("{actor} svarade i appen att samtalet inte är med banken. Möjligt bedrägeri.",),
+        "en": ("{actor} answered in the app that they are not talking to the bank. Possible fraud.",),
+    },
+    "lobby.left": {
+        "sv": ("{actor} slutade vänta.",),
+        "en": ("{actor} stopped waiting.",),
+    },
     "lobby.entered": {
         "sv": ("{actor} kom och väntade på att bli insläppt.",),
         "en": ("{actor} came and waited to be let in.",),
@@ -147,14 +155,14 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sv": (
             "Nekat: {actor} försökte {permission}. Regel: {rule}.",
             "Nekat: {actor} försökte {act}. Regel: {rule}.",
-            "Nekat: {actor} fick inte. Regel: {rule}.",
-            "Nekat: {actor} fick inte.",
+            "Nekat: {actor} försökte göra något som rollen inte får. Regel: {rule}.",
+            "Nekat: {actor} försökte göra något som rollen inte får.",
         ),
         "en": (
             "Refused: {actor} tried to {permission}. Rule: {rule}.",
             "Refused: {actor} tried to {act}. Rule: {rule}.",
-            "Refused: {actor} was not allowed. Rule: {rule}.",
-            "Refused: {actor} was not allowed.",
+            "Refused: {actor} tried to do something this role may not. Rule: {rule}.",
+            "Refused: {actor} tried to do something this role may not.",
         ),
     },
     "security.raised": {
@@ -349,6 +357,7 @@ WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "disk-failed": "disken svarade inte",
             "disk-slow": "disken hann inte med",
             "bridge_stopped": "tjänsten stängdes",
+            "unattended": "inspelaren hörde inget mer av tjänsten",
             "dispute": "tvist",
             "authority": "begäran från myndighet",
             "investigation": "intern utredning",
@@ -399,6 +408,7 @@ WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
             "disk-failed": "the disk did not answer",
             "disk-slow": "the disk could not keep up",
             "bridge_stopped": "the service was shut down",
+            "unattended": "the recorder heard nothing more of the service",
             "dispute": "a dispute",
             "authority": "a request by an authority",
             "investigation": "an internal investigation",

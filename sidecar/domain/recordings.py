@@ -3,7 +3,7 @@
 Pure values and decisions. Each thing that is missing refuses by a sentence of its own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -17,19 +17,22 @@ class RecordingState(StrEnum):
     """Where a recording stands, in the order of its life. Cancelled and deleted are final."""
 
     ASKING = "asking"  # somebody in the meeting has not answered yet; nothing is taken
+    STARTING = "starting"  # one process alone makes the key and tells the recorder
     RUNNING = "running"
     PAUSED = "paused"  # somebody came who has not answered yet; nothing is taken meanwhile
     STOPPED = "stopped"  # it can be watched by those whose role may
-    CANCELLED = "cancelled"  # it never began
+    CANCELLED = "cancelled"  # it never began, or not for good
     DELETED = "deleted"  # its key is destroyed
 
 
-ACTIVE = frozenset({RecordingState.ASKING, RecordingState.RUNNING, RecordingState.PAUSED})
 TAKING = frozenset({RecordingState.RUNNING, RecordingState.PAUSED})
+ACTIVE = TAKING | {RecordingState.ASKING, RecordingState.STARTING}
 
+# Ends after which the file may lack its own: it was broken off
+BROKEN_OFF = frozenset({"disk-full", "disk-failed", "disk-slow", "failed", "lost"})
 
-# Ends nobody wished for, as the recorder or the worker names them
-FAILURES = frozenset({"disk-full", "disk-failed", "disk-slow", "failed", "lost", "bridge_stopped"})
+# Ends nobody wished for, as the recorder or the worker names them. unattended: nobody asked after it any more
+FAILURES = BROKEN_OFF | {"bridge_stopped", "unattended"}
 
 # Why the recorder on Jitsi ends one when the people in the conference begin to encrypt end to end
 ENCRYPTED = "encrypted"
@@ -66,7 +69,8 @@ class Recording:
     """One recording of one meeting, from the question to the destroyed key.
 
     purpose: of the type's list. reference: the law's name in the type, "" where the band asks none. delete_at: when
-    its key is destroyed. asked_by: whose wish it was. length_ms: as the recorder said at its stop.
+    its key is destroyed. asked_by: whose wish it was. started_at: while it starts, since when.
+    length_ms: as the recorder said at its stop, 0 where it said nothing.
     """
 
     id: RecordingId
@@ -83,10 +87,15 @@ class Recording:
     stopped_at: datetime | None = None
     stop_reason: str = ""
     length_ms: int = 0
-    confirmed: bool = False  # the recorder said that it stopped
+    confirmed: bool = False  # the recorder said that it stopped, or can no longer be recording
     hold: Hold | None = None
     deleted_at: datetime | None = None
     version: int = 1
+
+    @property
+    def was_closed(self) -> bool:
+        """Say whether the recorder told that it closed the file: then its end must be in it."""
+        return self.length_ms > 0 and self.stop_reason not in BROKEN_OFF
 
     @property
     def consented(self) -> frozenset[ParticipantId]:
@@ -173,6 +182,11 @@ def deletion_moment(day: date) -> datetime:
     return datetime.combine(day, time(0), tzinfo=UTC)
 
 
-def stays_allowed(policy: Policy, situations: Collection[Situation]) -> bool:
-    """Say whether somebody of these may still record: asked before the meeting's security is raised."""
-    return any(decide(policy, each, Permission.RECORD).allowed for each in situations)
+def stays_allowed(policy: Policy, situation: Situation, recording: Recording) -> bool:
+    """Say whether this recording may begin or go on there: by its asker's right, and under a law where one is needed.
+
+    situation: the asker's, as it is or is about to be once the meeting's security is raised.
+    """
+    if recording_for(policy, situation) is RecordingRule.LEGAL and not recording.reference:
+        return False
+    return decide(policy, situation, Permission.RECORD).allowed

@@ -72,6 +72,7 @@ class Chores:
         handled = 0
         for errand in self._meetings.due_errands(self._clock()):
             handled += self._handle(errand)
+            self._recordings.look_after()  # also between slow deliveries: a recorder nobody asks for a minute stops
         self._close_meetings()
         self._recordings.look_after()
         self._playbacks.delete_due()

@@ -16,14 +16,16 @@ from sidecar.domain.recordings import Hold, HoldReason, Recording, RecordingStat
 from sidecar.services.acts import Act, Acts
 from sidecar.services.journals import Journals
 from sidecar.services.ports import MeetingStore
-from sidecar.services.recording_ports import RecordingOutline, RecordingVault, Watermark
+from sidecar.services.recording_ports import RecordingDamagedError, RecordingOutline, RecordingVault, Watermark
 from sidecar.services.staff import StaffMember
 
 log = logging.getLogger("tillit.worker")
 
+PAGE = 50  # recordings of a list
 PART_MS = 4000  # what a viewer gets at a time, and what one entry of the log speaks of
 _NOT_YOURS = Decision(False, "default/own-meetings", "not-your-case")
 _OVER = Decision(False, "recording/over", "recording-over")
+_LISTED = frozenset(RecordingState) - {RecordingState.CANCELLED}
 # What a reader looks for in a recording; the rest of the log is in the journal
 _CHAPTERS = (
     "recording.started", "recording.resumed", "participant.joined", "participant.rejoined", "participant.left",
@@ -96,20 +98,21 @@ class Playbacks:
         self._vault = vault
         self._clock = clock
 
-    def listed(self, reader: StaffMember) -> list[tuple[Recording, Meeting]]:
-        """Return the recordings a reader may know of, the newest first: their own meetings', or all.
+    def listed(self, reader: StaffMember, *, before: RecordingId | None = None) -> list[tuple[Recording, Meeting]]:
+        """Return a page of the recordings a reader may know of, the newest first: their own meetings', or all.
 
+        before: the last one of the page before this one. One more than PAGE where there is another page.
         Raises NotFoundError for whoever has no right to any: that there are recordings is theirs to know.
         """
         if not self._has(reader, Right.PLAY_RECORDINGS):
             raise NotFoundError("There is nothing here, or not for you.")
-        everyone = self._has(reader, Right.READ_ALL_JOURNALS)
-        found = []
-        for each in self._meetings.recordings():
-            meeting = self._meetings.get(each.meeting)
-            if each.state is not RecordingState.CANCELLED and (everyone or meeting.adviser == reader.id):
-                found.append((each, meeting))
-        return found
+        found = self._meetings.recordings(
+            states=_LISTED,
+            adviser=None if self._has(reader, Right.READ_ALL_JOURNALS) else reader.id,
+            before=self.get(before, reader) if before else None,
+            limit=PAGE + 1,
+        )
+        return [(each, self._meetings.get(each.meeting)) for each in found]
 
     def get(self, recording: RecordingId, reader: StaffMember, *, act: str = "recording.opened") -> Recording:
         """Return a recording a reader may know of. Raises RefusedError, recorded."""
@@ -129,7 +132,7 @@ class Playbacks:
             self._acts.refuse(self._act("recording.opened", reader, found), _OVER)
         if not found.confirmed:
             raise ConflictError("The recorder is still closing this recording.")
-        outline = self._vault.outline(found.id)
+        outline = self._outline(found)
         playback = Playback(new_id("play"), found.id, reader.id, secrets.token_hex(4), self._clock())
         data = {"playback": playback.id, "watermark": f"wm-{playback.code}", "complete": outline.complete}
         self._acts.note(self._act("recording.opened", reader, found, **data))
@@ -149,7 +152,7 @@ class Playbacks:
             raise NotFoundError("There is no such viewing, or it is a colleague's.")
         if found.state is not RecordingState.STOPPED:
             self._acts.refuse(self._act("recording.watched", reader, found), _OVER)
-        outline = self._vault.outline(found.id)
+        outline = self._outline(found)
         first = number * PART_MS
         last = min(first + PART_MS, outline.duration_ms)
         if number < 0 or first >= outline.duration_ms:
@@ -170,7 +173,7 @@ class Playbacks:
         self._right(reader, Right.DOWNLOAD_RECORDINGS, "recording.exported", found)
         if found.state is not RecordingState.STOPPED:
             self._acts.refuse(self._act("recording.exported", reader, found), _OVER)
-        outline = self._vault.outline(found.id)
+        outline = self._outline(found)
         code = secrets.token_hex(4)
         data = {"watermark": f"wm-{code}", "from_s": 0, "to_s": -(-outline.duration_ms // 1000)}
         self._acts.note(self._act("recording.exported", reader, found, **data))
@@ -217,7 +220,7 @@ class Playbacks:
         """Destroy the key of every recording whose date has come and that nothing holds. Returns how many."""
         now = self._clock()
         deleted = 0
-        for each in self._meetings.recordings(states=(RecordingState.STOPPED,), delete_by=now):
+        for each in self._meetings.due_recordings(now):
             if not may_delete(each, now).allowed:
                 continue
             try:
@@ -240,6 +243,13 @@ class Playbacks:
         )
 
     # Inside
+
+    def _outline(self, recording: Recording) -> RecordingOutline:
+        """Return what the file holds. One without its end is damaged where the recorder said that it wrote the end."""
+        outline = self._vault.outline(recording.id)
+        if not outline.complete and recording.was_closed:
+            raise RecordingDamagedError
+        return outline
 
     def _chapters(self, recording: Recording, outline: RecordingOutline) -> Iterator[tuple[int, Entry]]:
         began, over = recording.started_at, recording.stopped_at

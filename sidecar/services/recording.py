@@ -4,18 +4,21 @@ The recorder pauses by itself while somebody is in the room who did not say yes;
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sidecar.domain.errors import ConflictError, NotRecordableError, TillitError
 from sidecar.domain.ids import MeetingId, ParticipantId, RecordingId, new_id
 from sidecar.domain.meetings import FINAL_STATES, Meeting, Participant, ParticipantState
 from sidecar.domain.permissions import Permission
+from sidecar.domain.placement import shard_id_of
 from sidecar.domain.policy import Decision, Policy
 from sidecar.domain.recordings import (
     ACTIVE,
     ENCRYPTED,
+    FAILURES,
     TAKING,
     Recording,
     RecordingState,
@@ -28,17 +31,20 @@ from sidecar.domain.recordings import (
 from sidecar.services.acts import Act, Acts
 from sidecar.services.admission import Admission
 from sidecar.services.arrival import situation
-from sidecar.services.ports import ConferenceUnavailableError, MeetingStore, PeopleStore
+from sidecar.services.ports import ConferenceUnavailableError, MeetingStore, MeetingTx
 from sidecar.services.recording_ports import Recorder, RecordingVault
 
 log = logging.getLogger("tillit.worker")
 
+_ENDED = frozenset({RecordingState.STOPPED, RecordingState.CANCELLED})
 _NO_RECORDER = Decision(False, "recording/no-recorder-here", "recording-refused")
 _ENCRYPTED = Decision(False, "recording/encrypted", "not-recordable")
 _ALREADY = Decision(False, "recording/one-at-a-time", "recording-already")
-_GONE_AFTER = timedelta(seconds=20)  # a recorder that says nothing of a recording for so long has lost it
 _LOOK_EVERY = timedelta(seconds=5)
-_RETRY_STOP_FOR = timedelta(hours=12)  # a room that outlives its recording this long has ended otherwise
+_GONE_AFTER = timedelta(seconds=20)  # a recorder that answers and says nothing of a recording for so long has lost it
+_AWAY_AFTER = timedelta(seconds=80)  # one that does not answer may record on, until nobody asked for a minute
+_CLOSED_AFTER = timedelta(seconds=10)  # what a recorder that was told to stop needs to close the file, and to say so
+_STARTS_WITHIN = timedelta(seconds=30)  # a start takes seconds; whoever began one so long ago is no more
 
 
 class Recordings:
@@ -50,7 +56,6 @@ class Recordings:
         acts: Acts,
         admission: Admission,
         meetings: MeetingStore,
-        people: PeopleStore,
         policy: Policy,
         conference: Recorder,
         vault: RecordingVault,
@@ -59,7 +64,6 @@ class Recordings:
         self._acts = acts
         self._admission = admission
         self._meetings = meetings
-        self._people = people
         self._policy = policy
         self._conference = conference
         self._vault = vault
@@ -106,18 +110,14 @@ class Recordings:
             region=meeting.region,
         ).answered(place.id, yes=True, at=now)
         act = self._act("recording.asked", place, self._about(asked))
-        self._acts.perform(act, effect=lambda tx: tx.add_recording(asked))
-        return self._begin_if_all(asked)
 
-    def begin(self, place: Participant) -> Recording:
-        """Start now. Raises RefusedError naming who has not said yes."""
-        asked = self._active(place.meeting)
-        act = self._act("record.refused", place, {"recording": asked.id})
-        self._admission.check(place, Permission.RECORD, act)
-        verdict = may_begin(asked, [each.id for each in self.present(place.meeting)])
-        if not verdict.allowed:
-            names = self._names(verdict.params.get("waiting", ()))
-            self._acts.refuse(act, replace(verdict, params={"names": names}))
+        def effect(tx: MeetingTx) -> None:
+            tx.save_meeting(
+                meeting
+            )  # unchanged, but of two who ask at once, or of one who raises, only one gets it saved
+            tx.add_recording(asked)
+
+        self._acts.perform(act, effect=effect)
         return self._begin_if_all(asked)
 
     def answer(self, place: Participant, *, yes: bool) -> Recording:
@@ -143,20 +143,30 @@ class Recordings:
         return self._begin_if_all(saved)
 
     def _begin_if_all(self, asked: Recording) -> Recording:
+        """Begin where everybody present said yes. One process alone does it: key and recorder are in its hands."""
         present = [each.id for each in self.present(asked.meeting)]
         if asked.state is not RecordingState.ASKING or not present or not may_begin(asked, present).allowed:
             return asked
         meeting = self._meetings.get(asked.meeting)
-        now = self._clock()
-        running = replace(asked, state=RecordingState.RUNNING, started_at=now)
         asker = self._meetings.participant(asked.asked_by)
+        if not stays_allowed(self._policy, situation(self._policy, meeting, asker), asked):
+            return self._stop(asked, actor="system", reason="raised")  # the meeting was raised since the question
+        now = self._clock()
+        claim = replace(asked, state=RecordingState.STARTING, started_at=now)
+
+        def take(tx: MeetingTx) -> Recording:
+            tx.save_meeting(meeting)  # unchanged: whoever raises it at this moment has to look again
+            return tx.save_recording(claim)
+
+        try:
+            starting = self._meetings.write(take)
+        except ConflictError:
+            return self._meetings.recording(asked.id)  # another process begins it, or somebody answered just now
+        running = replace(starting, state=RecordingState.RUNNING)
         data = self._about(asked) | {"consents": len(asked.consented), "kek": asked.region}
         act = Act("recording.started", self._who(asker), now, meeting.id, data=data)
 
-        tried = []
-
         def start() -> None:
-            tried.append(True)
             dek = self._vault.new_key(asked.id)
             self._conference.start_recording(
                 room=meeting.room, recording=asked.id, dek=dek, consented=sorted(asked.consented)
@@ -165,25 +175,31 @@ class Recordings:
         try:
             saved: Recording = self._acts.perform(act, effect=lambda tx: tx.save_recording(running), before=start)
         except NotRecordableError:
-            self._undo_start(meeting, asked)
+            self._undo_start(meeting, asked.id)
             self._stop(self._meetings.recording(asked.id), actor="system", reason=ENCRYPTED)
             self._acts.refuse(self._act("record.refused", asker, {"recording": asked.id}), _ENCRYPTED)
         except Exception:
-            if tried:
-                self._undo_start(meeting, asked)
+            self._undo_start(meeting, asked.id)
             raise
         return saved
 
-    def _undo_start(self, meeting: Meeting, asked: Recording) -> None:
-        """Leave neither media nor key of a recording that did not begin after all."""
-        fresh = self._meetings.recording(asked.id)
-        if fresh.state in TAKING:
-            return  # somebody else's answer began it at the same moment, under the same key
+    def _undo_start(self, meeting: Meeting, recording: RecordingId) -> None:
+        """Leave neither media nor key of a recording that did not begin after all, then let it be tried again.
+
+        For whoever was starting it, and nobody else: until the state is given back no other start can make a key.
+        """
+        fresh = self._meetings.recording(recording)
+        if fresh.state in TAKING:  # the store took it, and said that it had not: the log has it as void
+            self._stop(fresh, actor="system", reason="failed")
+            return
         try:
-            self._conference.stop_recording(room=meeting.room, recording=asked.id, reason="voided")
+            self._conference.stop_recording(room=meeting.room, recording=recording, reason="voided")
         except ConferenceUnavailableError:
-            log.warning("a recording that did not begin could not be stopped", extra={"recording": asked.id})
-        self._vault.destroy(asked.id)
+            log.warning("a recording that did not begin could not be stopped", extra={"recording": recording})
+        self._vault.destroy(recording)
+        if fresh.state is RecordingState.STARTING:
+            again = replace(fresh, state=RecordingState.ASKING, started_at=None)
+            self._meetings.write(lambda tx: tx.save_recording(again))
 
     # While it runs
 
@@ -194,13 +210,19 @@ class Recordings:
         return self._stop(running, actor=self._who(place), reason="stopped")
 
     def before_raise(self, raised: Meeting, *, actor: str) -> None:
-        """Stop what may not go on once the meeting is raised: strict encryption, or a band that asks for a law."""
-        running = self.active(raised.id)
-        if running is None:
-            return
-        asker = self._meetings.participant(running.asked_by)
-        if not stays_allowed(self._policy, [situation(self._policy, raised, asker)]):
-            self._stop(running, actor=actor, reason="raised")
+        """Stop what may not go on once the meeting is raised: strict encryption, or a band that asks for a law.
+
+        Raises ConferenceUnavailableError where a recorder could not be told: then nothing may be raised yet.
+        """
+        for each in self._meetings.recordings(meeting=raised.id, states=ACTIVE | _ENDED):
+            if each.confirmed:
+                continue
+            asker = self._meetings.participant(each.asked_by)
+            if stays_allowed(self._policy, situation(self._policy, raised, asker), each):
+                continue
+            over = self._end(each, actor=actor, reason="raised") if each.state in ACTIVE else each
+            if not over.confirmed and not self._tell_stop(over):
+                raise ConferenceUnavailableError("The recorder could not be told to stop.")
 
     def told(self, kind: str, recording: RecordingId, *, participant: str, reason: str, position_ms: int) -> None:
         """Take in what the recorder says of itself: paused, resumed, stopped. Raises NotFoundError."""
@@ -220,7 +242,8 @@ class Recordings:
                 act = Act("recording.stopped", "system", now, meeting, data=data | {"reason": reason})
                 self._acts.perform(act, effect=lambda tx: tx.save_recording(over))
             elif known.state is RecordingState.STOPPED and not known.confirmed:
-                over = replace(known, length_ms=position_ms, confirmed=True)
+                why = reason if reason in FAILURES else known.stop_reason  # the file's end may be missing: it knows
+                over = replace(known, length_ms=position_ms, confirmed=True, stop_reason=why)
                 self._meetings.write(lambda tx: tx.save_recording(over))
             return
         if known.state not in TAKING:
@@ -242,73 +265,107 @@ class Recordings:
         if now - self._looked_at < _LOOK_EVERY:
             return
         self._looked_at = now
-        for each in self._meetings.recordings(states=ACTIVE):
+        silent: set[str] = set()  # shards that did not answer: each is waited for once a look, not once a recording
+        for each in self._meetings.unfinished_recordings():
             try:
-                self._look_at(each, now)
+                self._look_at(each, now, silent)
             except TillitError as error:  # changed meanwhile, or the recorder is away: the next look sees
                 log.info("recording is looked at again", extra={"recording": each.id, "problem": error.slug})
-        for each in self._meetings.recordings(states=(RecordingState.STOPPED,)):
-            if not each.confirmed and each.stopped_at and now - each.stopped_at < _RETRY_STOP_FOR:
-                self._stop_again(each)
 
-    def _look_at(self, recording: Recording, now: datetime) -> None:
+    def _look_at(self, recording: Recording, now: datetime, silent: set[str]) -> None:
         meeting = self._meetings.get(recording.meeting)
-        if recording.state is RecordingState.ASKING:
-            if meeting.state in FINAL_STATES:
-                self._stop(recording, actor="system", reason="ended")
-            else:
-                self._conference.recording_state(meeting.room)  # raises while the recorder is away: nothing is tried
-                self._begin_if_all(recording)  # who had not answered may have left
-            return
-        try:
-            seen = self._conference.recording_state(meeting.room)
-        except ConferenceUnavailableError:
-            seen = {}
-        if seen.get("recording") == recording.id:
+        if recording.state in _ENDED:
+            self._stop_again(recording, meeting, now, silent)
+        elif recording.state is RecordingState.STARTING:
+            if recording.started_at is None or now - recording.started_at >= _STARTS_WITHIN:
+                self._stop(recording, actor="system", reason="failed")
+        elif recording.state is RecordingState.ASKING and meeting.state in FINAL_STATES:
+            self._stop(recording, actor="system", reason="ended")
+        else:
+            seen = self._seen(meeting, silent)
+            if recording.state in TAKING:
+                self._look_at_running(recording, meeting, now, seen)
+            elif seen is not None:
+                self._look_at_question(recording, meeting, seen)
+
+    def _seen(self, meeting: Meeting, silent: set[str]) -> Mapping[str, Any] | None:
+        """Return what the recorder says of a room, None where it does not answer."""
+        shard = shard_id_of(meeting.room)
+        if shard not in silent:
+            try:
+                return self._conference.recording_state(meeting.room)
+            except ConferenceUnavailableError:
+                silent.add(shard)
+        return None
+
+    def _look_at_question(self, asked: Recording, meeting: Meeting, seen: Mapping[str, Any]) -> None:
+        stray = seen.get("recording")
+        if stray:  # of this meeting, and over for everybody but the recorder: no page shows it, so nobody could stop it
+            self._conference.stop_recording(room=meeting.room, recording=RecordingId(str(stray)), reason="lost")
+        self._begin_if_all(asked)  # who had not answered may have left
+
+    def _look_at_running(
+        self, recording: Recording, meeting: Meeting, now: datetime, seen: Mapping[str, Any] | None
+    ) -> None:
+        if seen is not None and seen.get("recording") == recording.id:
             self._missing_since.pop(recording.id, None)
             if seen.get("state") == "paused" and not recording.missing([p.id for p in self.present(meeting.id)]):
                 self._allow(recording)
-            return
-        since = self._missing_since.setdefault(recording.id, now)
-        if now - since >= _GONE_AFTER:
+        elif now - self._missing_since.setdefault(recording.id, now) >= (_AWAY_AFTER if seen is None else _GONE_AFTER):
             self._missing_since.pop(recording.id, None)
-            self.told("recording.stopped", recording.id, participant="", reason="lost", position_ms=0)
+            self._stop(recording, actor="system", reason="lost")
 
-    def _stop_again(self, recording: Recording) -> None:
-        meeting = self._meetings.get(recording.meeting)
-        try:
-            if self._conference.recording_state(meeting.room).get("recording") == recording.id:
-                self._conference.stop_recording(room=meeting.room, recording=recording.id, reason=recording.stop_reason)
-            else:
-                done = replace(recording, confirmed=True)
-                self._meetings.write(lambda tx: tx.save_recording(done))
-        except (ConferenceUnavailableError, ConflictError):
-            log.warning("a recorder could not be told to stop", extra={"recording": recording.id})
+    def _stop_again(self, recording: Recording, meeting: Meeting, now: datetime, silent: set[str]) -> None:
+        """Tell a recorder until it says that it stopped, or cannot be recording any more.
+
+        It is told without being asked first: a question would keep a recording alive whose answers get lost.
+        """
+        shard = shard_id_of(meeting.room)
+        told = shard not in silent and self._tell_stop(recording)
+        if not told:
+            silent.add(shard)
+        since = now - (recording.stopped_at or now)
+        if since < (_CLOSED_AFTER if told else _AWAY_AFTER):
+            return
+        if recording.state is RecordingState.CANCELLED:
+            self._vault.destroy(recording.id)  # whoever was starting it left the key
+        done = replace(recording, confirmed=True)
+        self._meetings.write(lambda tx: tx.save_recording(done))
 
     # Inside
 
     def _stop(self, recording: Recording, *, actor: str, reason: str) -> Recording:
         """Record, keep, then cut: a recorder that cannot be told now is told again by the worker."""
+        over = self._end(recording, actor=actor, reason=reason)
+        if not over.confirmed:
+            self._tell_stop(over)
+        return over
+
+    def _end(self, recording: Recording, *, actor: str, reason: str) -> Recording:
+        """Record and keep that it is over. The recorder still has to be told."""
         now = self._clock()
-        taking = recording.state in TAKING
         over = replace(
             recording,
-            state=RecordingState.STOPPED if taking else RecordingState.CANCELLED,
+            state=RecordingState.STOPPED if recording.state in TAKING else RecordingState.CANCELLED,
             stopped_at=now,
             stop_reason=reason,
-            confirmed=not taking,
+            confirmed=recording.state is RecordingState.ASKING,  # no recorder has heard of it
         )
         act = Act(
             "recording.stopped", actor, now, recording.meeting, data={"recording": recording.id, "reason": reason}
         )
         saved: Recording = self._acts.perform(act, effect=lambda tx: tx.save_recording(over))
-        if taking:
-            try:
-                room = self._meetings.get(recording.meeting).room
-                self._conference.stop_recording(room=room, recording=recording.id, reason=reason)
-            except ConferenceUnavailableError:
-                log.warning("a recorder could not be told to stop", extra={"recording": recording.id})
         return saved
+
+    def _tell_stop(self, over: Recording) -> bool:
+        """Tell the recorder that a recording is over. Return whether it heard: then it takes nothing more."""
+        room = self._meetings.get(over.meeting).room
+        try:
+            self._conference.stop_recording(room=room, recording=over.id, reason=over.stop_reason)
+        except ConferenceUnavailableError:
+            log.warning("a recorder could not be told to stop", extra={"recording": over.id})
+            return False
+        return True
 
     def _allow(self, recording: Recording) -> None:
         room = self._meetings.get(recording.meeting).room
@@ -322,15 +379,6 @@ class Recordings:
         if found is None:
             raise ConflictError("Nothing is recorded here, and nobody asked for it.")
         return found
-
-    def _names(self, places: Sequence[ParticipantId]) -> str:
-        found = []
-        for each in places:
-            place = self._meetings.participant(each)
-            person = self._people.find(place.person or place.staff)  # type: ignore[arg-type]  # one of the two is set
-            if person is not None:
-                found.append(person.shown_name)
-        return ", ".join(found)
 
     @staticmethod
     def _about(recording: Recording) -> dict[str, object]:

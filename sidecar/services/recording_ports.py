@@ -1,12 +1,12 @@
 """What recordings need from outside: where they are kept, where their media and keys lie."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from sidecar.domain.errors import TillitError
-from sidecar.domain.ids import MeetingId, ParticipantId, RecordingId, RoomName
+from sidecar.domain.ids import MeetingId, ParticipantId, RecordingId, RoomName, StaffId
 from sidecar.domain.recordings import Recording, RecordingState
 
 
@@ -36,10 +36,17 @@ class RecordingReader(Protocol):
         *,
         meeting: MeetingId | None = None,
         states: Collection[RecordingState] | None = None,
-        delete_by: datetime | None = None,
+        adviser: StaffId | None = None,
+        before: Recording | None = None,
         limit: int = 200,
     ) -> list[Recording]:
-        """Return recordings, the newest first: a meeting's, in these states, due by a moment."""
+        """Return recordings, the newest first: of a meeting, in these states, of an adviser, older than this one."""
+
+    def unfinished_recordings(self) -> Iterator[Recording]:
+        """Yield every recording that is active, or over without the recorder's word for it, however many there are."""
+
+    def due_recordings(self, by: datetime) -> Iterator[Recording]:
+        """Yield every stopped recording whose date has come by then and that nothing holds, the earliest date first."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,13 @@ class Recorder(Protocol):
     ) -> None: ...
 
     def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
-        """End it. No error when it was over."""
+        """End this recording, no other of the room: nothing more is taken once this returns.
+
+        No error when it was over. Raises ConferenceUnavailableError.
+        """
 
     def recording_state(self, room: RoomName) -> Mapping[str, Any]:
-        """Return {"recording", "state", "position_ms"}, {} where nothing is recorded."""
+        """Return {"recording", "state", "position_ms"}, {} where nothing is recorded.
+
+        A recording nobody has asked after for a minute ends by itself. Raises ConferenceUnavailableError.
+        """

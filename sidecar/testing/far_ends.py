@@ -39,6 +39,7 @@ class FakeEid:
         self.on_poll: Callable[[], None] = lambda: None
         self._clock = clock
         self._orders: dict[str, IdentityAssertion | None] = {}
+        self._told_off: set[str] = set()
         self._number = 0
 
     def answers(self, who: Invented, *, loa: LoA | None = None, factors: int = 2) -> None:
@@ -55,6 +56,11 @@ class FakeEid:
             factors=factors,
         )
 
+    def is_told_off(self) -> None:
+        """Let whoever the newest order is put to say in their app that they are not talking to the bank."""
+        del self._orders[f"order-{self._number}"]
+        self._told_off.add(f"order-{self._number}")
+
     def start(self, request: SignInRequest) -> SignInStep:
         self.calls.append("start")
         self._number += 1
@@ -70,7 +76,8 @@ class FakeEid:
             del self._orders[str(state["order"])]
         self.on_poll()
         if not known:
-            return SignInStep("failed", f"{self.name}.failed")
+            view = {"alert_adviser": True} if state.get("order") in self._told_off else {}
+            return SignInStep("failed", f"{self.name}.failed", view=view)
         if answer is None:
             return SignInStep("pending", f"{self.name}.scan", view={"qr": "<svg/>"}, state=state)
         return SignInStep("complete", f"{self.name}.done", assertion=answer)
@@ -229,7 +236,8 @@ class FakeConference:
 
     def stop_recording(self, *, room: RoomName, recording: RecordingId, reason: str) -> None:
         self._do("stop", recording, reason)
-        self.recordings.pop(room, None)
+        if self.recordings.get(room) == recording:
+            del self.recordings[room]
 
     def recording_state(self, room: RoomName) -> Mapping[str, Any]:
         if self.down:

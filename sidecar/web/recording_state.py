@@ -10,6 +10,9 @@ from sidecar.domain.permissions import Permission
 from sidecar.domain.policy import MeetingType, Situation, decide, purpose_key
 from sidecar.domain.recordings import ENCRYPTED, FAILURES, TAKING, Recording, RecordingState, latest_deletion
 
+_SHOWN_AS = {RecordingState.STARTING: RecordingState.ASKING}  # nothing is taken before it runs
+_OVER = (RecordingState.STOPPED, RecordingState.CANCELLED)
+
 
 def recording_view(services: Services, me: Participant, meeting: Meeting, t: Translator) -> dict[str, Any] | None:
     """Return the recording that is asked for, runs or pauses, as this person sees it; None where there is none.
@@ -24,7 +27,7 @@ def recording_view(services: Services, me: Participant, meeting: Meeting, t: Tra
     paused = found.state in TAKING and bool(missing)
     return {
         "id": found.id,
-        "state": RecordingState.PAUSED.value if paused else found.state.value,
+        "state": RecordingState.PAUSED.value if paused else _SHOWN_AS.get(found.state, found.state).value,
         "asker": found.asked_by == me.id,
         "mine": found.answer_of(me.id),
         "waiting": [name for place in present if place.id in missing and (name := _name(services, place))],
@@ -73,19 +76,26 @@ def recorded_to(services: Services, meeting: Meeting, t: Translator) -> str:
     return t.short_date(max(each.delete_at for each in kept)) if kept else ""
 
 
-def recording_alerts(services: Services, meeting: Meeting, t: Translator) -> list[dict[str, Any]]:
-    """Tell whoever is responsible that a recording ended without anybody's wish."""
-    stopped = services.meetings.recordings(meeting=meeting.id, states=(RecordingState.STOPPED,), limit=5)
-    return [
-        {
-            "id": f"recording-{each.id}",
-            "sentence": services.policy.sentences.say("not-recordable", t.language)
-            if each.stop_reason == ENCRYPTED
-            else t("meeting.recording_failed"),
-        }
-        for each in stopped
-        if each.stop_reason in FAILURES | {ENCRYPTED}
+def recording_alerts(
+    services: Services, me: Participant, meeting: Meeting, t: Translator, *, responsible: bool
+) -> list[dict[str, Any]]:
+    """Tell the responsible of an end that nobody wished for, and whoever asked that somebody said no."""
+    over = services.meetings.recordings(meeting=meeting.id, states=_OVER, limit=5)
+    told = [
+        (each, _why_it_ended(services, each, t, responsible=responsible, asker=each.asked_by == me.id)) for each in over
     ]
+    return [{"id": f"recording-{each.id}", "sentence": sentence} for each, sentence in told if sentence]
+
+
+def _why_it_ended(services: Services, over: Recording, t: Translator, *, responsible: bool, asker: bool) -> str:
+    if responsible and over.stop_reason == ENCRYPTED:
+        return services.policy.sentences.say("not-recordable", t.language)
+    if responsible and over.stop_reason in FAILURES:
+        return t("meeting.recording_failed")
+    if asker and over.stop_reason in ("declined", "withdrawn"):
+        name = _name(services, services.meetings.participant(over.answers[-1].participant))
+        return t(f"meeting.recording_{over.stop_reason}", name=name)
+    return ""
 
 
 def _name(services: Services, place: Participant) -> str:

@@ -215,12 +215,6 @@ def ask_to_record(pid: str) -> Response:
     return jsonify(state=services().recordings.ask(place(), wish).state.value)
 
 
-@room.post("/room/recording/begin")
-@access("occupant")
-def begin_recording(pid: str) -> Response:
-    return jsonify(state=services().recordings.begin(place()).state.value)
-
-
 @room.post("/room/recording/answer")
 @access("occupant")
 def answer_recording(pid: str) -> Response:

@@ -73,9 +73,10 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
             if place.state in _SHOWN and _came(place)
         ],
         "lobby": _lobby(services, places, t) if Permission.ADMIT in permissions else [],
-        "alerts": [*_alerts(places, t), *recording_alerts(services, meeting, t)]
-        if Permission.ADMIT in permissions
-        else [],
+        "alerts": [
+            *(_alerts(places, t) if Permission.ADMIT in permissions else ()),
+            *recording_alerts(services, me, meeting, t, responsible=Permission.ADMIT in permissions),
+        ],
         "panels": shown_panels(services, meeting, me, t),
         "refusals": dict(refusals),
         "recording": recording_view(services, me, meeting, t),
@@ -86,8 +87,9 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
                 "target": target,
                 "label": policy.sentences.say(f"raise.{target}", t.language),
                 "sentence": policy.sentences.say(f"raise.{target}.text", t.language),
+                "check": "" if checked.allowed else f"/desk/meetings/{meeting.id}/start",
             }
-            for target in services.room.raises_left(me)
+            for target, checked in services.room.raises_left(me).items()
         ]
         if Permission.RAISE_SECURITY in permissions
         else [],
@@ -175,14 +177,15 @@ def _lobby(services: Services, places: Sequence[Participant], t: Translator) -> 
 
 
 def _alerts(places: Sequence[Participant], t: Translator) -> list[dict[str, Any]]:
-    """Say that another person tried, not who it was."""
+    """Say that another person tried, not who it was, and that somebody says this is no call of theirs."""
     return [
         {
-            "id": f"wrong-{place.id}-{place.wrong_person_tries}",
-            "sentence": t("meeting.wrong_person", capacity=t(f"meeting.capacity.{place.capacity.value}")),
+            "id": f"{kind}-{place.id}-{times}",
+            "sentence": t(f"meeting.{kind}", capacity=t(f"meeting.capacity.{place.capacity.value}")),
         }
         for place in places
-        if place.wrong_person_tries
+        for kind, times in (("wrong_person", place.wrong_person_tries), ("declined_call", place.declined_calls))
+        if times
     ]
 
 

@@ -91,14 +91,12 @@ WISH = {"purpose": "client-order", "reference": "mifid-ii-16-7", "delete_on": "2
 
 
 def of_recording(how_far: str, who: str, path: str, body: Any = None) -> Prepare:
-    """A request about a recording: "fresh", "asked", "asked alone", "running", "stopped" or "held"."""
+    """A request about a recording: "fresh", "asked", "running", "stopped" or "held"."""
 
     def prepare(product: Product) -> Request:
         room = recorded.Room(product)
-        if how_far.startswith("asked"):
+        if how_far == "asked":
             room.asks()
-        if how_far == "asked alone":
-            room.agnes.post("room/leave")
         if how_far == "running":
             room.running()
         if how_far in ("stopped", "held"):
@@ -167,6 +165,11 @@ def completes_a_sign_in(path: str, body: Any = None, *, method: str = "POST") ->
 def chooses_while_waiting(product: Product) -> Request:
     maja = scene(product, maja="waits").maja
     return lambda: maja.post("lobby/choice", {"choice": "call_me"})
+
+
+def stops_waiting(product: Product) -> Request:
+    maja = scene(product, maja="waits").maja
+    return lambda: maja.post("lobby/leave", form=True)
 
 
 def brings_media(product: Product) -> Request:
@@ -311,6 +314,7 @@ CHANGES: dict[str, Prepare] = {
     "POST /internal/bridge/events": tells_of_lost_media,
     "POST /v/<pid>/consent": consents,
     "POST /v/<pid>/lobby/choice": chooses_while_waiting,
+    "POST /v/<pid>/lobby/leave": stops_waiting,
     "POST /v/<pid>/room/admit": in_room("room/admit", {"participant": "$maja"}, who="elin", maja="waits"),
     "POST /v/<pid>/room/chat": in_room("room/chat", {"text": "Räntan är rörlig."}),
     "POST /v/<pid>/room/deny": in_room("room/deny", {"participant": "$samir"}, who="elin"),
@@ -330,7 +334,6 @@ CHANGES: dict[str, Prepare] = {
     "POST /v/<pid>/room/record": in_room("room/record", who="elin"),
     "POST /v/<pid>/room/recording": of_recording("fresh", "frida", "room/recording", WISH),
     "POST /v/<pid>/room/recording/answer": of_recording("asked", "agnes", "room/recording/answer", {"yes": True}),
-    "POST /v/<pid>/room/recording/begin": of_recording("asked alone", "frida", "room/recording/begin"),
     "POST /v/<pid>/room/recording/stop": of_recording("running", "frida", "room/recording/stop"),
     "POST /desk/recordings/<rid>/open": of_recording("stopped", "colm", "/desk/recordings/{rid}/open"),
     "POST /desk/recordings/<rid>/hold": of_recording(

@@ -91,7 +91,7 @@ class RecordedBank:
             assert self.process.poll() is None, self.log()
             assert time.monotonic() < deadline, "the recorder did not start"
             try:
-                requests.get(f"http://127.0.0.1:{self.port}/healthz", timeout=2)
+                requests.get(f"http://127.0.0.1:{self.port}/healthz", timeout=20)
                 return self
             except requests.RequestException:
                 time.sleep(0.05)
@@ -188,7 +188,7 @@ def test_a_meeting_on_jitsi_is_recorded_from_the_question_to_the_file(bank: Reco
             await focus.close()
             await bank.bank.stand.close_clients()
 
-    asyncio.run(asyncio.wait_for(story(), 90))
+    asyncio.run(asyncio.wait_for(story(), 200))
 
     recording = bank.recording
     assert recording.state is RecordingState.STOPPED
@@ -210,7 +210,7 @@ def test_a_meeting_on_jitsi_is_recorded_from_the_question_to_the_file(bank: Reco
 def test_a_recorder_that_is_killed_leaves_what_it_wrote_and_the_meeting_is_told(
     bank: RecordedBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.services.recording._GONE_AFTER", timedelta(seconds=0.2))
+    monkeypatch.setattr("sidecar.services.recording._AWAY_AFTER", timedelta(seconds=0.2))
     monkeypatch.setattr("sidecar.services.recording._LOOK_EVERY", timedelta(0))
 
     async def story() -> None:
@@ -227,7 +227,7 @@ def test_a_recorder_that_is_killed_leaves_what_it_wrote_and_the_meeting_is_told(
             assert bank.process is not None
             assert bank.product.services.conference.health()["shard-se-recorder"] == "ok"
             bank.process.kill()
-            bank.process.wait(10)
+            bank.process.wait(30)
             assert bank.product.services.conference.health()["shard-se-recorder"] == "down"
 
             def lost() -> bool:
@@ -239,7 +239,7 @@ def test_a_recorder_that_is_killed_leaves_what_it_wrote_and_the_meeting_is_told(
             await focus.close()
             await bank.bank.stand.close_clients()
 
-    asyncio.run(asyncio.wait_for(story(), 90))
+    asyncio.run(asyncio.wait_for(story(), 200))
 
     assert bank.recording.stop_reason == "lost"
     outline = bank.product.services.recordings._vault.outline(bank.recording.id)
@@ -271,7 +271,7 @@ def test_a_conference_that_is_encrypted_end_to_end_is_refused_with_its_plain_sen
             await focus.close()
             await bank.bank.stand.close_clients()
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 200))
 
     assert bank.recording.state is RecordingState.CANCELLED
     assert bank.recording.stop_reason == "encrypted"

@@ -8,7 +8,7 @@ import pytest
 from sidecar.adapters.policy_files import SHIPPED, load_policy
 from sidecar.domain.ids import MeetingId, ParticipantId, RecordingId, StaffId
 from sidecar.domain.permissions import Capacity
-from sidecar.domain.policy import Policy, Raise, Segment, Situation, faults
+from sidecar.domain.policy import Band, Policy, Raise, RecordingRule, Segment, Situation, faults
 from sidecar.domain.recordings import (
     Hold,
     HoldReason,
@@ -115,8 +115,31 @@ def test_deletion_waits_for_the_date_and_for_every_hold() -> None:
 def test_strict_encryption_leaves_nobody_who_may_record(policy: Policy) -> None:
     raised = where(policy, raises=(Raise("encryption:strict", NOON, "st_a"),))
 
-    assert stays_allowed(policy, [where(policy)])
-    assert not stays_allowed(policy, [raised])
+    assert stays_allowed(policy, where(policy), recording())
+    assert not stays_allowed(policy, raised, recording())
+
+
+@pytest.mark.requirement("R021")
+def test_where_a_law_is_asked_for_a_recording_without_one_does_not_stay_though_its_type_names_laws(
+    policy: Policy,
+) -> None:
+    own = replace(policy.type("corporate-fx@1"), band=Band.MEDIUM, recording=RecordingRule.JUSTIFIED)
+    before = where(policy, type=own)
+    raised = replace(before, raises=(Raise("band:high", NOON, "st_a"),))
+    without = recording(reference="")
+
+    assert stays_allowed(policy, before, without)
+    assert not stays_allowed(policy, raised, without)
+    assert stays_allowed(policy, raised, recording())
+
+
+def test_a_file_must_have_its_end_only_where_the_recorder_said_that_it_wrote_one() -> None:
+    told = recording(state=RecordingState.STOPPED, stop_reason="stopped", length_ms=5000, confirmed=True)
+
+    assert told.was_closed
+    assert replace(told, stop_reason="bridge_stopped").was_closed
+    assert not replace(told, stop_reason="disk-full").was_closed
+    assert not replace(told, length_ms=0).was_closed, "it was killed after somebody stopped it here"
 
 
 def test_the_law_bounds_the_date_where_it_is_shorter_than_the_types(policy: Policy) -> None:

@@ -9,6 +9,7 @@ from sidecar.adapters.sql.codec import from_json, read_again, to_json
 from sidecar.adapters.sql.database import Connection, Row
 from sidecar.adapters.sql.opening import StorePlace, open_database
 from sidecar.adapters.sql.recording_rows import MIGRATION as RECORDINGS
+from sidecar.adapters.sql.recording_rows import MIGRATION_2 as RECORDINGS_2
 from sidecar.adapters.sql.recording_rows import RecordingChanges, RecordingQueries
 from sidecar.domain.clock import from_text, to_text
 from sidecar.domain.errors import ConflictError, NotFoundError
@@ -60,6 +61,7 @@ MIGRATIONS = (
     CREATE INDEX plugin_records_by_meeting ON plugin_records (meeting, plugin, collection)
     """,
     RECORDINGS,
+    RECORDINGS_2,
 )
 
 _RECORD = "SELECT * FROM plugin_records WHERE plugin=? AND collection=? AND id=?"
@@ -150,6 +152,9 @@ class SqlMeetingTx(RecordingChanges):
 
     def add_chat(self, line: ChatLine) -> None:
         self._db.execute("INSERT INTO chat VALUES (?,?,?,?)", (line.id, line.meeting, to_text(line.at), to_json(line)))
+
+    def drop_chat(self, meeting: MeetingId) -> None:
+        self._db.execute("DELETE FROM chat WHERE meeting=?", (meeting,))
 
     def announce(self, announcement: Announcement) -> None:
         self._db.execute(

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from flask import Response, jsonify, render_template, stream_with_context
+from flask import Response, jsonify, render_template, request, stream_with_context
 
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.ids import RecordingId
@@ -11,7 +11,7 @@ from sidecar.domain.journal import describe
 from sidecar.domain.meetings import Meeting
 from sidecar.domain.policy import Right
 from sidecar.domain.recordings import HoldReason, Recording, RecordingState
-from sidecar.services.playback import PART_MS, Opened, Playback
+from sidecar.services.playback import PAGE, PART_MS, Opened, Playback
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import desk
 from sidecar.web.desk.rows import row
@@ -26,9 +26,19 @@ _KEPT_VIEWINGS = 8  # of one session: several pages may be open
 @desk.get("/recordings")
 @access("staff")
 def recordings() -> str:
-    """List the recordings the reader may know of, each labelled with its purpose, its law and its end."""
-    found = services().playbacks.listed(staff())
-    return render_template("staff/recordings.html", rows=[_row(recording, meeting) for recording, meeting in found])
+    """List the recordings the reader may know of, each labelled with its purpose, its law and its end.
+
+    before: the last recording of the page before this one.
+    """
+    before = request.args.get("before", "")
+    found = services().playbacks.listed(staff(), before=RecordingId(before) if before else None)
+    shown = found[:PAGE]
+    return render_template(
+        "staff/recordings.html",
+        rows=[_row(recording, meeting) for recording, meeting in shown],
+        before=before,
+        older=shown[-1][0].id if len(found) > PAGE else "",
+    )
 
 
 @desk.get("/recordings/<rid>")

@@ -19,7 +19,7 @@
  */
 /** @typedef {{id: string, name: string, verified: string, since: string | null, capacity_label: string}} Waiting */
 /** @typedef {{id: string, from: string, name: string, at: string, text: string}} Message */
-/** @typedef {{target: string, label: string, sentence: string}} Raise */
+/** @typedef {{target: string, label: string, sentence: string, check: string}} Raise check: where the check before the call is made anew, "" where it is enough */
 /**
  * @typedef {object} Room
  * @property {{id: string, title: string, type: string, band: string, band_label: string, started_at: string | null, ends_at: string | null,
@@ -27,7 +27,7 @@
  * @property {{id: string, name: string, capacity: string, permissions: string[], session_until: string | null}} me
  * @property {Person[]} people
  * @property {Waiting[]} [lobby] only with the permission "admit"
- * @property {{sentence: string, id?: string, at?: string}[]} [alerts] only with the permission "admit"
+ * @property {{sentence: string, id?: string, at?: string}[]} [alerts] with the permission "admit", and for whoever asked for a recording
  * @property {Record<string, string>} [refusals] permission -> the sentence for whoever asks anyway
  * @property {import("./plugins.js").Panel[]} [panels] of plugins, those this person sees
  * @property {Message[]} [chat]
