@@ -92,6 +92,14 @@ class Identified:
 
 
 @dataclass(frozen=True)
+class CallCheck:
+    """The fresh sign-in a staff member made for one call: its methods (RFC 8176), and when it was made."""
+
+    amr: tuple[str, ...]
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Participant:
     """One person's place in one meeting. The person's name and contact live in the people store."""
 
@@ -108,6 +116,7 @@ class Participant:
     consent_version: str = ""
     consent_at: datetime | None = None
     identified: Identified | None = None
+    call_check: CallCheck | None = None  # staff only
     waiting_since: datetime | None = None
     lobby_choice: str = ""  # "", "wait", "call_me", "rebook"
     admitted_at: datetime | None = None
@@ -118,6 +127,7 @@ class Participant:
     hand: bool = False
     sharing: bool = False
     wrong_person_tries: int = 0
+    declined_calls: int = 0  # times this person told the eID's app that they are not talking to the bank
     invited_by: str = ""
     media_key: str = ""  # the page's public key where the meeting is encrypted all the way, base64url
     sealed_keys: tuple[tuple[str, str], ...] = ()  # (participant, the key this one sends with, wrapped for them)

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY = 24 * 60  # minutes
 _SPAN = re.compile(r"([01]\d|2[0-4])[:.]([0-5]\d)\s*-\s*([01]\d|2[0-4])[:.]([0-5]\d)\Z")
 
 
@@ -19,6 +20,11 @@ class OpeningHours:
 
     def is_open(self, now: datetime) -> bool:
         return self.closes_at(now) is not None
+
+    @property
+    def is_always(self) -> bool:
+        """True when no day has an end: round the clock, all week."""
+        return all(self.spans.get(day) == (0, _DAY) for day in WEEKDAYS)
 
     def closes_at(self, now: datetime) -> datetime | None:
         """Return when today's span ends, or None when it is closed now."""
@@ -54,7 +60,7 @@ def read_opening_hours(table: Mapping[str, str], *, zone: str) -> OpeningHours:
         if match is None:
             raise ValueError(f"{day}: write the hours like 08:00-20:00, not {text!r}")
         start, end = (int(h) * 60 + int(m) for h, m in (match.group(1, 2), match.group(3, 4)))
-        if not start < end <= 24 * 60:
+        if not start < end <= _DAY:
             raise ValueError(f"{day}: the hours end before they begin")
         spans[day] = (start, end)
     return OpeningHours(spans, ZoneInfo(zone))

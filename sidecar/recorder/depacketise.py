@@ -57,7 +57,7 @@ class Depacketiser:
         self._bytes = 0
         self._timestamp = -1
         self._open = False  # a frame has begun and nothing of it is missing so far
-        self._fragment = -1  # place of the unit that is still being put together
+        self._unit: bytearray | None = None  # that is still being put together; adding to bytes would copy them all
         self.needs_key = self.video
 
     def feed(self, packets: "list[tuple[int, int, int, bytes, float]]", now: float) -> list[Frame]:
@@ -119,7 +119,7 @@ class Depacketiser:
         self._parts.clear()
         self._bytes = 0
         self._open = False
-        self._fragment = -1
+        self._unit = None
         self.needs_key = self.video
 
     @staticmethod
@@ -177,7 +177,7 @@ class Depacketiser:
         if not payload:
             return None
         if timestamp != self._timestamp:
-            if self._parts:
+            if self._parts or self._unit is not None:
                 self._broken()  # the picture before never ended
             self._timestamp = timestamp
             self._open = True
@@ -197,17 +197,16 @@ class Depacketiser:
                 position += 2 + length
         elif kind == 28 and len(payload) > 2:
             if payload[1] & 0x80:
-                self._parts.append(bytes((payload[0] & 0xE0 | payload[1] & 0x1F,)) + payload[2:])
-                self._fragment = len(self._parts) - 1
-            elif not self._parts or self._fragment < 0:
+                if self._unit is not None:
+                    return self._broken()  # the one before never ended
+                self._unit = bytearray((payload[0] & 0xE0 | payload[1] & 0x1F,))
+            elif self._unit is None:
                 return self._broken()
-            else:
-                self._parts[self._fragment] += payload[2:]
+            self._unit += payload[2:]
             self._bytes += len(payload)
-            if payload[1] & 0x40 and self._parts:
-                unit = self._parts[self._fragment]
-                self._parts[self._fragment] = _word.pack(len(unit)) + unit
-                self._fragment = -1
+            if payload[1] & 0x40:
+                self._parts.append(_word.pack(len(self._unit)) + self._unit)
+                self._unit = None
         else:
             return self._broken()
         if self._bytes > MAX_FRAME_BYTES:
@@ -217,8 +216,8 @@ class Depacketiser:
         return None
 
     def _h264_frame(self, timestamp: int, arrived: float, frames: list[Frame]) -> None:
-        unfinished, parts = self._fragment >= 0, self._parts
-        self._fragment = -1
+        unfinished, parts = self._unit is not None, self._parts
+        self._unit = None
         self._parts, self._bytes, self._open = [], 0, False
         self._timestamp = -1
         if unfinished or not parts:

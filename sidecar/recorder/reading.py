@@ -9,6 +9,7 @@ from sidecar.recorder.matroska import Block, blocks_of
 from sidecar.recorder.sealed import HEAD_BYTES, Kind, SealedReader
 
 _CLUSTER_ID = b"\x1f\x43\xb6\x75"
+_ENDED_MS = 60_000  # six times as long as a picture that goes on stays without a new beginning
 
 
 class Stretch(NamedTuple):
@@ -49,7 +50,7 @@ class Outline:
 
 
 def outline_of(reader: SealedReader) -> Outline:
-    """Return the outline. Raises DamagedError. A complete file is read by its index, a broken one through."""
+    """Return the outline. Raises DamagedError. The whole file is read through: only the media tell what they hold."""
     notes: list[dict[str, Any]] = []
     stretches: list[Stretch] = []
     end: dict[str, Any] = {}
@@ -94,13 +95,16 @@ def _pauses(notes: list[dict[str, Any]]) -> Iterator[tuple[int, str, str]]:
 def blocks_between(reader: SealedReader, outline: Outline, from_ms: int, to_ms: int) -> list[Block]:
     """Return the blocks of [from_ms, to_ms), and before them what a decoder needs to get there.
 
-    That is each picture's last beginning at or before from_ms; sound begins a little earlier too.
+    That is each picture's last beginning at or before from_ms; sound begins a little earlier too. A picture without
+    a beginning for so long had ended: it is not looked for in all that came since.
     """
     video = {each.number for each in outline.tracks if each.codec != "opus"}
     begins = dict.fromkeys(video, from_ms)
     for stretch in outline.stretches:
         if stretch.first_ms > from_ms:
             break
+        if stretch.first_ms < from_ms - _ENDED_MS:
+            continue
         for number in video & set(stretch.keys):
             begins[number] = stretch.first_ms
     earliest = max(0, min([from_ms - 200, *begins.values()]))

@@ -25,7 +25,6 @@ MAGIC = b"TILLREC1"
 HEAD_BYTES = 28
 MAX_RECORD_BYTES = 16 << 20
 _TAG_BYTES = 16
-RECORD_OVERHEAD = 5 + _TAG_BYTES  # bytes a record takes beside its data
 _record = struct.Struct(">BI")
 _index = struct.Struct(">Q")
 _position = struct.Struct(">Q")

@@ -12,7 +12,7 @@ from typing import Any
 from sidecar.recorder.depacketise import Depacketiser
 from sidecar.recorder.h264 import configuration
 from sidecar.recorder.matroska import Block, Codec, Muxer, TrackEntry, opus_head, split_by_time
-from sidecar.recorder.sealed import HEAD_BYTES, RECORD_OVERHEAD, Kind
+from sidecar.recorder.sealed import Kind
 from sidecar.recorder.timing import SenderClock, TrackClock
 
 KEY_FRAME_EVERY_S = 10.0  # a viewer can begin at each; browsers make none by themselves
@@ -57,9 +57,6 @@ class Session:
         self._from = now  # nothing that came before is kept
         self._blocks: list[Block] = []
         self._ready: list[Written] = []
-        self._offset = HEAD_BYTES
-        self._count = 0
-        self._index: list[list[Any]] = []
         self._paused_at = 0.0
         self._write(Kind.MEDIA, self._muxer.head())
         self._note("begin", now, at)
@@ -173,21 +170,14 @@ class Session:
         return ready
 
     def finish(self, now: float, at: str, *, reason: str) -> list[Written]:
-        """Return the last records: the index, the cues, what the head lacked, and the end."""
+        """Return the last records: the cues, what the head lacked, and the end."""
         self._cluster()
         cues, patches = self._muxer.tail()
         if cues:
             self._write(Kind.MEDIA, cues)
         for patch in patches:
             self._patch(patch.position, patch.data)
-        values = {
-            "event": "end",
-            "at": at,
-            "position_ms": self.position_ms(now),
-            "reason": reason,
-            "index": self._index,
-            "records": self._count,
-        }
+        values = {"event": "end", "at": at, "position_ms": self.position_ms(now), "reason": reason}
         self._write(Kind.END, json.dumps(values, separators=(",", ":")).encode())
         ready, self._ready = self._ready, []
         return ready
@@ -196,8 +186,6 @@ class Session:
         blocks, self._blocks = self._blocks, []
         for group in split_by_time(blocks):
             for part in _by_size(group):
-                keys = sorted({block.track for block in part if block.key})
-                self._index.append([self._count, self._offset, part[0].at_ms, part[-1].at_ms, keys])
                 self._write(Kind.MEDIA, self._muxer.cluster(part))
 
     def _note(self, event: str, now: float, at: str, **values: Any) -> None:
@@ -209,8 +197,6 @@ class Session:
 
     def _write(self, kind: Kind, data: bytes) -> None:
         self._ready.append((kind, data))
-        self._offset += len(data) + RECORD_OVERHEAD
-        self._count += 1
 
 
 def _by_size(blocks: list[Block]) -> Iterable[list[Block]]:

@@ -57,7 +57,6 @@ class TrackClock:
         self._arrival: tuple[int, float] | None = None  # unwrapped stamp, our seconds
         self._newest = 0
         self._known = False
-        self._shift = 0.0  # what is still added to come softly from one mapping to a better one
         self._last: tuple[int, float] | None = None
 
     def report(self, timestamp: int, theirs_s: float) -> None:

@@ -12,10 +12,25 @@ from typing import Any, NoReturn, TypeVar
 from sidecar.domain.audit import AuditLog, AuditRecord
 from sidecar.domain.errors import RefusedError, TillitError
 from sidecar.domain.ids import MeetingId, ParticipantId
-from sidecar.domain.policy import Decision
+from sidecar.domain.meetings import Meeting
+from sidecar.domain.permissions import Capacity
+from sidecar.domain.policy import Decision, LogLevel, Policy, Situation, log_for
 from sidecar.services.ports import Announcement, MeetingStore, MeetingTx
 
 T = TypeVar("T")
+
+# What was done in the room by those who may. A refusal is no such thing: it is kept at every level.
+_DOINGS = frozenset(
+    {
+        "act.done",
+        "chat.sent",
+        "chat.sent_private",
+        "hand.raised",
+        "mute.done",
+        "share.started",
+        "share.stopped",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,12 @@ class Act:
         )
 
 
+def level_of(policy: Policy, meeting: Meeting) -> LogLevel:
+    """Return what is kept of a meeting, as its type and what it was raised to ask."""
+    kind = policy.type(meeting.type_ref)
+    return log_for(policy, Situation(kind, meeting.segment, meeting.packages, Capacity.ADVISER, meeting.raises))
+
+
 def _nothing(_tx: MeetingTx) -> None:
     return None
 
@@ -59,9 +80,10 @@ def _nothing(_tx: MeetingTx) -> None:
 class Acts:
     """Performs acts on the audit log and the meetings store."""
 
-    def __init__(self, audit: AuditLog, meetings: MeetingStore) -> None:
+    def __init__(self, audit: AuditLog, meetings: MeetingStore, policy: Policy) -> None:
         self._audit = audit
         self._meetings = meetings
+        self._policy = policy
 
     def perform(self, *acts: Act, effect: Callable[[MeetingTx], T], before: Callable[[], object] | None = None) -> T:
         """Record the acts, then run the effect and the announcements in one transaction; return its result.
@@ -71,7 +93,8 @@ class Acts:
         Raises AuditUnavailableError with nothing done, ConflictError when the state changed since the
         decision (the record stays and is followed by an "act.voided"), StoreUnavailableError.
         """
-        entries = self._audit.append(*(act.record() for act in acts))
+        kept = [act.record() for act in acts if self._is_kept(act)]
+        entries = self._audit.append(*kept) if kept else ()
 
         def with_announcements(tx: MeetingTx) -> T:
             result = effect(tx)
@@ -84,19 +107,18 @@ class Acts:
                 before()
             return self._meetings.write(with_announcements)
         except Exception as error:  # raised again: whatever it was, the log may not claim what did not happen
-            voided = [entry.index for entry in entries]
-            last = acts[-1]
-            reason = error.slug if isinstance(error, TillitError) else TillitError.slug
-            self._audit.append(
-                Act(
-                    "act.voided",
-                    "system",
-                    last.at,
-                    meeting=last.meeting,
-                    data={"entries": voided, "reason": reason},
-                ).record()
-            )
+            if entries:
+                last = acts[-1]
+                reason = error.slug if isinstance(error, TillitError) else TillitError.slug
+                data = {"entries": [entry.index for entry in entries], "reason": reason}
+                self._audit.append(Act("act.voided", "system", last.at, last.meeting, data=data).record())
             raise
+
+    def _is_kept(self, act: Act) -> bool:
+        """Say whether the meeting's log holds such an act: at the level "events" only who and when (R018)."""
+        if act.kind not in _DOINGS or act.meeting is None:
+            return True
+        return level_of(self._policy, self._meetings.get(act.meeting)) is not LogLevel.EVENTS
 
     def note(self, *acts: Act) -> None:
         """Record and announce what happened without our doing (a track dropped, a wrong person)."""

@@ -172,6 +172,14 @@ class Admission:
         waiting = replace(place, state=ParticipantState.WAITING, waiting_since=now, lobby_choice="")
         return self._acts.perform(act, effect=lambda tx: tx.save_participant(waiting))
 
+    def leave_lobby(self, place: Participant) -> None:
+        """Stop waiting: the adviser no longer sees this person at the door, and lets nobody in who is gone."""
+        if place.state is not ParticipantState.WAITING:
+            return
+        gone = replace(place, state=ParticipantState.IDENTIFIED, waiting_since=None, lobby_choice="")
+        act = Act("lobby.left", self._who(place), self._clock(), place.meeting, place.id)
+        self._acts.perform(act, effect=lambda tx: tx.save_participant(gone))
+
     def choose(self, place: Participant, choice: str) -> None:
         """Keep what a waiting person chose after a long wait: wait on, be called, or a new time."""
         if place.state is not ParticipantState.WAITING:
@@ -324,6 +332,17 @@ class Admission:
             return place.is_staff
         rule = _terms(self._policy, situation(self._policy, meeting, place)).sign_in
         return rule.judge(provider=how.provider, kind=how.kind, loa=LoA(how.loa), factors=how.factors).allowed
+
+    def judge_call_check(self, meeting: Meeting, place: Participant) -> Decision:
+        """Say whether a staff member's check before this call is what the meeting, as it is given, asks for.
+
+        It had to be fresh when the call began; how long the meeting has gone on since does not count.
+        """
+        rule = staff_sign_in_for(self._policy, self._policy.type(meeting.type_ref), meeting.raises)
+        made = place.call_check
+        if made is None:
+            return Decision(False, rule.rule, _CALL_CHECK.sentence)
+        return rule.judge_call(amr=made.amr, authenticated_at=made.at, now=made.at)
 
     def check(self, place: Participant, permission: str, act: Act) -> None:
         """Raise RefusedError, recorded, unless the person is inside and the policy grants the permission."""

@@ -86,8 +86,14 @@ class Arrival:
 
     def door(self, meeting: Meeting) -> str:
         """Return "" when one may go on to consent and identify, else the reason (may_open_door)."""
-        opens = timedelta(minutes=self._policy.type(meeting.type_ref).opens_before_minutes)
-        return may_open_door(meeting, opens_before=opens, now=self._clock())
+        return may_open_door(meeting, opens_before=self._opens_before(meeting), now=self._clock())
+
+    def opens_at(self, meeting: Meeting) -> datetime:
+        """Return when one may go on from getting ready to identifying."""
+        return meeting.starts_at - self._opens_before(meeting)
+
+    def _opens_before(self, meeting: Meeting) -> timedelta:
+        return timedelta(minutes=self._policy.type(meeting.type_ref).opens_before_minutes)
 
     def consent(self, place: Participant, version: str, *, digest: str, language: str) -> Participant:
         """Keep that the person accepted the text of this version (R065). digest: SHA-256 of the whole text."""
@@ -118,8 +124,8 @@ class Arrival:
         """Return the sign-in methods that the policy leaves, strongest first."""
         return [Choice(m.name, m.kind, m.loa) for m in self._allowed_methods(meeting, place).values()]
 
-    def titles_for(self, meeting_type: MeetingType, say: Callable[[str], str]) -> list[str]:
-        """Return the titles of the sign-ins a customer of this type is left, for a page without a meeting."""
+    def methods_for(self, meeting_type: MeetingType) -> list[str]:
+        """Return the names of the sign-ins a customer of this type is left, for a page without a meeting."""
         where = Situation(
             type=meeting_type,
             segment=sorted(meeting_type.segments)[0],
@@ -127,8 +133,7 @@ class Arrival:
             capacity=Capacity.CUSTOMER,
         )
         rule = sign_in_for(self._policy, where)
-        names = [name for name in self._extensions.identity_methods() if name in rule.providers]
-        return [say(f"{name}.title") for name in names]
+        return [name for name in self._extensions.identity_methods() if name in rule.providers]
 
     def start(self, place: Participant, method: str, request: SignInRequest) -> SignInStep:
         """Begin a sign-in. Raises RefusedError for a method the policy does not leave, or before the door opens."""
@@ -165,12 +170,21 @@ class Arrival:
         if step.status == "failed":
             data = {"method": method, "reason": step.message}
             self._acts.note(Act("sign_in.failed", _actor(place), self._clock(), place.meeting, place.id, data))
+            if step.view.get("alert_adviser"):
+                self._declined_call(place, method)
         if step.status == "complete" and step.assertion is not None:
             self._identified(place, step.assertion)
         return step
 
     def cancel(self, place: Participant, method: str, request: SignInRequest, state: Mapping[str, object]) -> None:
         self._method(place, method).cancel(request, state)
+
+    def _declined_call(self, place: Participant, method: str) -> None:
+        """Keep, for the adviser to see, that the owner of the eID says somebody else is on the line with them."""
+        place = self._meetings.participant(place.id)
+        told = replace(place, declined_calls=place.declined_calls + 1)
+        act = Act("sign_in.declined_call", _actor(place), self._clock(), place.meeting, place.id, {"method": method})
+        self._acts.perform(act, effect=lambda tx: tx.save_participant(told))
 
     def _identified(self, place: Participant, assertion: IdentityAssertion) -> Participant:
         """Check level and person, keep the proof, mark the place as identified."""

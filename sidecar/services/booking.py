@@ -11,9 +11,19 @@ from sidecar.domain.identity import Subject
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, StaffId, new_id
 from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.national_ids import NationalIdError, normalise
-from sidecar.domain.permissions import INVITED_CAPACITIES, Capacity
+from sidecar.domain.permissions import INVITED_CAPACITIES, Capacity, Permission
 from sidecar.domain.placement import new_room
-from sidecar.domain.policy import LANGUAGES, Decision, MeetingType, Policy, Segment, may_book
+from sidecar.domain.policy import (
+    LANGUAGES,
+    Decision,
+    MeetingType,
+    Policy,
+    Raise,
+    Segment,
+    Situation,
+    decide,
+    may_book,
+)
 from sidecar.services.acts import Act, Acts
 from sidecar.services.links import Links
 from sidecar.services.placement import Placement
@@ -117,6 +127,8 @@ class Booking:
         meeting_id = MeetingId(new_id("m"))
         act = Act("meeting.booked", booker.actor, now, meeting_id)
         self._acts.require(act, may_book(self._policy, booker.packages, segment, meeting_type))
+        if request.guests:
+            self._acts.require(act, self.may_invite(meeting_type, segment, booker.packages))
         self._acts.require(act, room_for(meeting_type, [guest.capacity for guest in request.guests], customers=1))
         region = self._region(customer.country)
         shard = self._placement.choose(customer.country, answering=request.starts_at <= now + _SOON)
@@ -190,6 +202,7 @@ class Booking:
         meeting_type = self._policy.type(meeting.type_ref)
         act = Act("guest.invited", actor, now, meeting.id)
         self._check_own(meeting, act)
+        self._acts.require(act, self.may_invite(meeting_type, meeting.segment, meeting.packages, meeting.raises))
         places = self._meetings.participants(meeting.id)
         if len(places) >= meeting_type.max_people:
             self._acts.refuse(act, Decision(False, f"{meeting_type.ref}/max_people", "meeting-full"))
@@ -209,6 +222,17 @@ class Booking:
             return place
 
         return self._acts.perform(act, effect=effect, before=lambda: self._keep(fresh))
+
+    def may_invite(
+        self,
+        meeting_type: MeetingType,
+        segment: Segment,
+        packages: frozenset[str],
+        raises: tuple[Raise, ...] = (),
+    ) -> Decision:
+        """Say whether the responsible adviser's role brings guests, whoever asks on the adviser's behalf."""
+        where = Situation(meeting_type, segment, packages, Capacity.ADVISER, raises)
+        return decide(self._policy, where, Permission.INVITE_GUEST)
 
     def undo(self, meeting_id: MeetingId, *, actor: str) -> None:
         """Take a booking back before its invitations left. Raises ConflictError after that."""

@@ -8,8 +8,8 @@ from sidecar.domain.audit import AuditLog, Entry
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.ids import MeetingId, PersonId, StaffId
 from sidecar.domain.meetings import ChatLine, Meeting, Participant
-from sidecar.domain.policy import Decision, Policy, may_staff
-from sidecar.services.acts import Act, Acts
+from sidecar.domain.policy import Decision, LogLevel, Policy, may_staff
+from sidecar.services.acts import Act, Acts, level_of
 from sidecar.services.ports import MeetingStore, PeopleStore
 from sidecar.services.staff import StaffMember
 
@@ -59,11 +59,16 @@ class Journals:
         self._acts.note(Act("journal.read", reader.id, self._clock(), meeting.id))
         places = self._meetings.participants(meeting.id)
         entries = self._audit.read(meeting.id)
+        return Journal(meeting, places, entries, self.names(places), self._chat(meeting, entries))
+
+    def _chat(self, meeting: Meeting, entries: Sequence[Entry]) -> list[tuple[ChatLine, bool]]:
+        """Return each line with whether the log holds its digest; nothing where the chat is no part of the record."""
+        if level_of(self._policy, meeting) is not LogLevel.CHAT:
+            return []
         said = {
             entry.record.data.get("line"): entry.record.data for entry in entries if entry.record.kind == "chat.sent"
         }
-        chat = [(line, line.digest == said.get(line.id, {}).get("sha256")) for line in self._meetings.chat(meeting.id)]
-        return Journal(meeting, places, entries, self.names(places), chat)
+        return [(line, line.digest == said.get(line.id, {}).get("sha256")) for line in self._meetings.chat(meeting.id)]
 
     def evidence(self, meeting_id: MeetingId, *, actor: str, reader: StaffMember | None = None) -> bytes:
         """Return the evidence file. reader: a staff member, or None for a connected system's key."""

@@ -41,7 +41,9 @@ _CHAT = frozenset({"chat.sent", "chat.sent_private"})
 _CUT_REASONS = frozenset({"canary", "blind", "down"})
 # Reasons of a departure that nobody chose: whoever is gone for one of these may be back in a moment.
 _BROKEN = frozenset({"bridge_stopped", "connection_lost", "never_connected"})
-_TEXTS = frozenset({"fingerprint_client", "fingerprint_bridge", "srtp_profile", "reason", "kind", "rule", "type"})
+_TEXTS = frozenset(
+    {"fingerprint_client", "fingerprint_bridge", "srtp_profile", "reason", "kind", "rule", "target", "type"}
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _MOST_CHARS = 1_000_000
 _LATE = timedelta(seconds=5)  # a report that took longer says when it happened

@@ -4,7 +4,7 @@ The media side is told at once; what it could not be told stays an errand until 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,8 +21,8 @@ from sidecar.domain.meetings import (
     ParticipantState,
 )
 from sidecar.domain.permissions import Capacity, Permission
-from sidecar.domain.policy import Decision, Policy, Raise, decide, may_raise, permissions_for, raises_left
-from sidecar.services.acts import Act, Acts
+from sidecar.domain.policy import Decision, LogLevel, Policy, Raise, decide, may_raise, permissions_for, raises_left
+from sidecar.services.acts import Act, Acts, level_of
 from sidecar.services.admission import Admission
 from sidecar.services.arrival import situation
 from sidecar.services.booking import Booking, GuestRequest
@@ -32,8 +32,10 @@ from sidecar.services.ports import (
     Errand,
     MeetingStore,
     MeetingTx,
+    PeopleStore,
 )
 from sidecar.services.recording import Recordings
+from sidecar.services.sending import letter_channel
 from sidecar.services.share_firewall import ShareFirewall
 
 _CHAT_SIGNS = 2000
@@ -54,6 +56,7 @@ class Room:
         admission: Admission,
         booking: Booking,
         meetings: MeetingStore,
+        people: PeopleStore,
         policy: Policy,
         conference: Conference,
         recordings: Recordings,
@@ -64,6 +67,7 @@ class Room:
         self._admission = admission
         self._booking = booking
         self._meetings = meetings
+        self._people = people
         self._policy = policy
         self._conference = conference
         self._recordings = recordings
@@ -194,6 +198,7 @@ class Room:
         self._acts.require(act, decision)
         step = Raise(target=target, at=self._clock(), by=self._who(place))
         raised = replace(meeting, raises=(*meeting.raises, step))
+        self._acts.require(act, self._admission.judge_call_check(raised, place))
         # What the raised meeting may not record ends before it is raised: strict encryption, a band with a law
         self._recordings.before_raise(raised, actor=self._who(place))
         places = [p for p in self._meetings.participants(meeting.id) if p.state in INSIDE]
@@ -225,11 +230,21 @@ class Room:
             self.run_command(errand)
         return saved
 
-    def raises_left(self, place: Participant) -> tuple[str, ...]:
-        """Return what this person can still raise, of what the media side can keep."""
-        where = situation(self._policy, self._meetings.get(place.meeting), place)
-        offered = raises_left(self._policy, where)
-        return tuple(t for t in offered if t not in _NEEDS_END_TO_END or self._conference.end_to_end)
+    def raises_left(self, place: Participant) -> Mapping[str, Decision]:
+        """Return what this person can still raise, of what the media side can keep.
+
+        Each with whether the check before this call is strong enough for it, or has to be made again first.
+        """
+        meeting = self._meetings.get(place.meeting)
+        offered = raises_left(self._policy, situation(self._policy, meeting, place))
+        now, who = self._clock(), self._who(place)
+        return {
+            target: self._admission.judge_call_check(
+                replace(meeting, raises=(*meeting.raises, Raise(target=target, at=now, by=who))), place
+            )
+            for target in offered
+            if target not in _NEEDS_END_TO_END or self._conference.end_to_end
+        }
 
     def end(self, meeting_id: MeetingId, *, actor: str, place: Participant | None, reason: str) -> None:
         """End the meeting for everybody: all out, all tokens dead. place: who asks, None for the worker."""
@@ -262,8 +277,10 @@ class Room:
                         )
                     )
             tx.add_errand(errand)
+            if level_of(self._policy, meeting) is not LogLevel.CHAT:
+                tx.drop_chat(meeting.id)
             for done in places:
-                if done.capacity in _GET_SUMMARY and done.person is not None and done.joined_at is not None:
+                if done.capacity in _GET_SUMMARY and done.joined_at is not None and self.summary_channel(done):
                     tx.add_errand(self._summary(meeting, done))
 
         self._acts.perform(act, effect=effect)
@@ -321,6 +338,11 @@ class Room:
             body={"room": meeting.room, "participant": place.id, "reason": reason},
         )
 
+    def summary_channel(self, place: Participant) -> str:
+        """Return how the meeting's summary reaches this person, "" for somebody the bank has no address of."""
+        person = self._people.find(place.person) if place.person else None
+        return letter_channel(place, person) if person else ""
+
     def _summary(self, meeting: Meeting, place: Participant) -> Errand:
         return Errand(
             id=new_id("e"),
@@ -330,7 +352,7 @@ class Room:
             body={
                 "participant": place.id,
                 "template": "summary",
-                "channel": place.link_channel or "email",
+                "channel": self.summary_channel(place),
                 "ended_at": to_text(self._clock()),
             },
         )

@@ -4,11 +4,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sidecar.domain.errors import TillitError
-from sidecar.services.ports import Errand
+from sidecar.domain.meetings import Participant
+from sidecar.services.ports import Errand, Person
 
 ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}  # by channel: a field of Person
+_LETTERS = ("inbox", "email")  # ways for what is too long for a text message, the safer first
 _TRIES = 8
 _FIRST_PAUSE = timedelta(seconds=5)  # doubled after each failure: the last try comes about 11 minutes later
+
+
+def letter_channel(place: Participant, person: Person | None) -> str:
+    """Return the way a letter reaches somebody: the one the invitation took, else one of their own; "" for none."""
+    return place.link_channel or next((each for each in _LETTERS if getattr(person, ADDRESS[each], "")), "")
 
 
 def after_failure(errand: Errand, error: TillitError, *, now: datetime) -> Errand:

@@ -8,8 +8,8 @@ from typing import NoReturn
 from sidecar.domain.errors import ConflictError
 from sidecar.domain.identity import StaffAssertion, Subject
 from sidecar.domain.ids import StaffId, new_id
-from sidecar.domain.meetings import Meeting, MeetingState
-from sidecar.domain.policy import Band, Decision, Policy, count_factors, may_staff, staff_sign_in_for
+from sidecar.domain.meetings import CallCheck, Meeting, MeetingState
+from sidecar.domain.policy import Band, Decision, Policy, count_factors, may_hold, may_staff, staff_sign_in_for
 from sidecar.services.acts import Act, Acts
 from sidecar.services.ports import MeetingStore, MeetingTx, PeopleStore, Person
 
@@ -79,17 +79,40 @@ class Staff:
         return self._member(person)
 
     def call_checked(self, staff: StaffMember, assertion: StaffAssertion, meeting: Meeting) -> datetime:
-        """Keep that a fresh, strong sign-in was made for this call; return its moment. Same person only."""
+        """Keep that a fresh, strong sign-in was made for this call; return its moment. Same person only.
+
+        The role counts as the identity service tells it now, not as it was when the desk was opened (R011).
+        """
         now = self._clock()
+        meeting_type = self._policy.type(meeting.type_ref)
         same = self._people.find_by_subject(Subject(f"staff:{assertion.provider}", assertion.subject))
-        rule = staff_sign_in_for(self._policy, self._policy.type(meeting.type_ref), meeting.raises)
+        rule = staff_sign_in_for(self._policy, meeting_type, meeting.raises)
         verdict = rule.judge_call(amr=assertion.amr, authenticated_at=assertion.authenticated_at, now=now)
-        if same is None or same.id != staff.id:
-            verdict = Decision(False, rule.rule, "call-check-missing")
-        data = {"passed": verdict.allowed, "acr": assertion.acr, "amr": list(assertion.amr)}
+        packages = self._policy.packages_for(assertion.groups)
+        data = {
+            "passed": verdict.allowed,
+            "acr": assertion.acr,
+            "amr": list(assertion.amr),
+            "packages": sorted(packages),
+        }
         act = Act("staff.call_check", staff.id, now, meeting.id, data=data)
+        if same is None or same.id != staff.id:
+            wrong = replace(act, data=data | {"passed": False})
+            self._acts.refuse(wrong, Decision(False, rule.rule, "call-check-missing"))
         self._acts.require(act, verdict)
-        self._acts.note(act)
+        if same.groups != assertion.groups:
+            self._people.put(replace(same, groups=assertion.groups))
+        role = may_hold(packages, meeting_type)
+        self._acts.require(replace(act, data=data | {"passed": role.allowed}), role)
+        place = next((p for p in self._meetings.participants(meeting.id) if p.staff == staff.id), None)
+
+        def effect(tx: MeetingTx) -> None:
+            if place is not None:
+                tx.save_participant(replace(place, call_check=CallCheck(assertion.amr, now)))
+            if place is not None and meeting.packages != packages:
+                tx.save_meeting(replace(meeting, packages=packages))
+
+        self._acts.perform(act, effect=effect)
         return now
 
     def call_refused(self, staff: StaffMember, meeting: Meeting) -> NoReturn:
@@ -129,6 +152,7 @@ class Staff:
         act = Act("call.picked_up", staff.id, self._clock(), meeting.id)
         if meeting.adviser is not None or meeting.state is not MeetingState.BOOKED:
             self._acts.refuse(act, _TAKEN)
+        self._acts.require(act, may_hold(staff.packages, self._policy.type(meeting.type_ref)))
         taken = replace(meeting, adviser=staff.id, packages=staff.packages)
         places = self._meetings.participants(meeting.id)
         mine = next(p for p in places if p.is_staff)

@@ -5,6 +5,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from sidecar.adapters.i18n import language_menu
 from sidecar.bootstrap import Services
 from sidecar.domain.errors import InvalidInputError, NotFoundError, RefusedError, TillitError
+from sidecar.domain.opening_hours import OpeningHours
 from sidecar.services.plugin_ports import PluginRefusedError
 from sidecar.settings import Brand, Settings
 from sidecar.web import guard, plugin_files, plugin_routes
@@ -182,8 +184,14 @@ def brand_context(brand: Brand, translator: Any, services: Services) -> dict[str
         "privacy_url": "/privacy",
         "help_url": "",
         "blur": brand.blur_background,
-        "hours": translator.t("meeting.open_until", time=translator.clock(closes)) if closes else "",
+        "hours": _hours_words(hours, closes, translator),
     }
+
+
+def _hours_words(hours: OpeningHours, closes: datetime | None, translator: Any) -> str:
+    if hours.is_always:
+        return str(translator.t("meeting.open_always"))
+    return str(translator.t("meeting.open_until", time=translator.clock(closes))) if closes else ""
 
 
 def _context() -> dict[str, Any]:
@@ -248,12 +256,15 @@ def _tillit_error(error: TillitError) -> AnyResponse | tuple[str, int]:
     kinds = {404: "not_found", 401: "session", 403: "forbidden", 503: "unavailable"}
     sentence = sentence_of(error) if isinstance(error, RefusedError | InvalidInputError) else ""
     at_desk = request.path.startswith("/desk") and "staff" in g
+    again = "" if response.status_code == 404 else request.path
+    if request.path == "/staff/callback":  # its code is spent: whoever tries again begins where the sign-in began
+        again = "/desk"
     page = render_template(
         "staff/error.html" if at_desk else "error.html",
         kind=kinds.get(response.status_code, "failed"),
         sentence=sentence,
         case=case,
-        urls={"again": request.path, "home": "/desk" if request.path.startswith("/desk") else ""},
+        urls={"again": again, "home": "/desk" if request.path.startswith("/desk") else ""},
     )
     return page, response.status_code
 

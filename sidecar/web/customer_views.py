@@ -32,14 +32,15 @@ def lobby_view(
     now: datetime,
     late_minutes: int | None = None,
     choice: LobbyChoice | None = None,
+    may_be_called: bool = True,
     ahead: int | None = None,
 ) -> dict[str, Any]:
     """Return what the lobby says. The same dict is the data of the line's "state" event.
 
     given: the customer's given name. adviser: the adviser's. place: as the adviser's side knows it; a wait
     that became long is found here. late_minutes: what the adviser said, if they said. choice: what the
-    customer chose. Keys: place, heading, strong, rest, line, waited, since (RFC 3339), waiting, choices,
-    chosen, note.
+    customer chose. may_be_called: whether the bank has a number of theirs. Keys: place, heading, strong, rest,
+    line, waited, since (RFC 3339), waiting, choices, may_be_called, chosen, note.
     """
     long_at = max(starts_at, since) + LONG_WAIT
     shown = "long" if place in _MAY_BECOME_LONG and now >= long_at else place
@@ -68,6 +69,7 @@ def lobby_view(
         "since": to_text(since),
         "waiting": waiting,
         "choices": shown == "long" and choice is None,
+        "may_be_called": may_be_called,
         "chosen": speak.t(f"lobby.chosen.{choice}", **values) if choice else "",
         "note": speak.t("lobby.note.text", time=speak.clock(long_at)) if waiting and shown != "long" else "",
     }
@@ -107,7 +109,7 @@ REASONS: Mapping[str, Reason] = {
     "not_your_case": Reason(2, (("user", "ask"), _PHONE), ("attempt_kept",)),
     "denied": Reason(3, (("cal", "time"), _PHONE), ("meeting_remains",), ("rebook", "call_me")),
     "full": Reason(3, (("users", "ask"), _PHONE), ("meeting_remains",), ("try_again", "call_me")),
-    "too_early": Reason(1, (("check", "prepare"), _PHONE), (), ("prepare",)),
+    "too_early": Reason(2, (("check", "prepare"), _PHONE), (), ("try_again", "prepare")),
     "too_late": Reason(1, (("cal", "time"), _PHONE), (), ("rebook", "call_me")),
     "cancelled": Reason(1, (("cal", "time"), _PHONE), (), ("rebook", "call_me")),
     "moved": Reason(1, (("cal", "calendar"), ("clock", "other_time"), _PHONE), (), ("prepare", "rebook")),
@@ -144,7 +146,7 @@ def refused_view(
     }
     needs = {"attempt_kept": "time", "meeting_remains": "until", "adviser_told": "adviser"}
     acts = [
-        {"text": speak.t(f"refused.act.{act}"), "url": urls[act], "icon": _ACT_ICONS.get(act, "right")}
+        {"text": speak.t(f"refused.act.{act}", **given), "url": urls[act], "icon": _ACT_ICONS.get(act, "right")}
         for act in found.acts
         if urls.get(act)
     ]
@@ -201,10 +203,12 @@ def notice(
     recording: bool = False,
     location: bool = False,
     chat_kept: bool = False,
+    least: timedelta | None = None,
 ) -> dict[str, Any]:
     """Return the notice about data for one kind of meeting: the text a consent is given to.
 
-    kept: how long the meeting's journal is kept. stored, reserve: countries in the reader's language.
+    kept: how long the meeting's journal is kept; with `least`, at the most. stored, reserve: countries in the
+    reader's language.
     contact: of the data protection officer. Keys: version, since, sections [{id, title, paragraphs}], digest
     (SHA-256 hex of the whole text, to keep with the consent beside version and language).
     """
@@ -213,8 +217,11 @@ def notice(
         "location": "yes" if location else "no",
         "stored": "reserve" if reserve else "plain",
     }
+    period = speak.period(kept)
+    if least is not None and least != kept:
+        period = speak.t("customer.notice.kept.span", least=speak.period(least), most=period)
     values: dict[str, object] = {
-        "bank": bank, "phone": phone, "contact": contact, "period": speak.period(kept),
+        "bank": bank, "phone": phone, "contact": contact, "period": period,
         "country": stored, "reserve": reserve,
     }  # fmt: skip
     sections: list[dict[str, Any]] = []

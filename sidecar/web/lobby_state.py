@@ -30,4 +30,5 @@ def lobby_facts(services: Services, me: Participant) -> dict[str, Any]:
         "since": me.waiting_since or now,
         "now": now,
         "choice": me.lobby_choice or None,
+        "may_be_called": bool(person and person.phone),
     }

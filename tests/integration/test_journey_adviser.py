@@ -8,7 +8,7 @@ import pytest
 from sidecar.domain.errors import ConflictError, RefusedError
 from sidecar.domain.meetings import MeetingState
 from sidecar.services.booking import Booker, BookingRequest
-from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SIV, TURE, Product
+from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SAMIR, SIV, TURE, Product, guest
 from tests.integration.journey_steps import meeting_of, rule
 
 # The adviser
@@ -76,8 +76,69 @@ def test_a_role_gives_its_tools_always_the_same_and_never_anothers(product: Prod
 
     assert {"invite_guest", "see_unmasked", "calculate"} <= rights["elin"] - rights["siv"]
     assert rights["siv"] < rights["elin"]
-    siv_room = product.opens(product.book(type_name="onboarding", adviser=SIV), SIV)
-    assert rule(siv_room.post("room/invite", {"name": "X", "capacity": "observer"})) == "packages/invite_guest"
+
+
+@pytest.mark.requirement("R008")
+def test_a_role_that_brings_no_guests_brings_none_by_any_way(product: Product) -> None:
+    meeting = product.book(type_name="onboarding", adviser=SIV)
+    siv = product.signs_in(SIV)
+    samir = {"name": "Samir", "capacity": "observer", "email": "samir@example.org", "national_id": SAMIR.number}
+
+    assert 'id="invite"' not in siv.get(f"/desk/meetings/{meeting.id}").text
+    assert rule(siv.post(f"/desk/meetings/{meeting.id}/guests", samir)) == "packages/invite_guest"
+    room = product.opens(meeting, SIV)
+    assert rule(room.post("room/invite", {"name": "X", "capacity": "observer"})) == "packages/invite_guest"
+    with pytest.raises(RefusedError) as refused:
+        product.book(type_name="onboarding", adviser=SIV, guests=[guest(SAMIR)])
+    assert refused.value.params["rule"] == "packages/invite_guest"
+    assert len(product.services.meetings.participants(meeting.id)) == 2
+
+
+@pytest.mark.requirement("R008", "R011")
+def test_a_role_lost_since_the_desk_was_opened_opens_no_call(product: Product) -> None:
+    meeting, elin = product.book(), product.signs_in(ELIN)
+    for groups in ((), ("bank-customer-service",)):
+        product.identity_service.people["elin"] = replace(ELIN, groups=groups)
+        state = elin.post(f"/desk/meetings/{meeting.id}/start", form=True).headers["Location"].partition("state=")[2]
+
+        assert rule(elin.get("/staff/callback", query_string={"state": state, "code": "elin"})) == "mortgage@1/packages"
+        assert product.records(meeting)[-1].data["passed"] is False
+        assert rule(elin.get(f"/desk/meetings/{meeting.id}/enter")) == "default/call-check"
+
+
+@pytest.mark.requirement("R008", "R011")
+def test_a_role_that_changed_holds_from_the_next_check_even_within_the_meeting(product: Product) -> None:
+    meeting = product.book(type_name="onboarding")
+    elin = product.opens(meeting)
+    assert "invite_guest" in elin.get("room/state").get_json()["me"]["permissions"]
+    product.identity_service.people["elin"] = replace(ELIN, groups=SIV.groups)
+
+    elin.passes_identity_service(elin.post(f"/desk/meetings/{meeting.id}/start", form=True), ELIN)
+
+    assert elin.get(f"/desk/meetings/{meeting.id}/enter").status_code == 302
+    assert "invite_guest" not in elin.get("room/state").get_json()["me"]["permissions"]
+
+
+@pytest.mark.requirement("R006", "R007")
+def test_raising_a_conversation_to_high_asks_the_adviser_for_the_key_it_was_begun_without(product: Product) -> None:
+    product.identity_service.amr = ("pwd", "otp")
+    meeting = product.book(type_name="advice")
+    elin = product.opens(meeting)
+
+    def high() -> dict[str, str]:
+        return next(r for r in elin.get("room/state").get_json()["raises"] if r["target"] == "band:high")
+
+    assert high()["check"] == f"/desk/meetings/{meeting.id}/start"
+    refused = elin.post("room/raise", {"target": "band:high"})
+    assert (rule(refused), product.meeting(meeting).raises) == ("advice@1/staff", ())
+    assert "säkerhetsnyckel" in refused.get_json()["sentence"]
+
+    product.identity_service.amr = ("pwd", "hwk")
+    elin.passes_identity_service(elin.post(high()["check"], form=True), ELIN)
+
+    assert elin.get(f"/desk/meetings/{meeting.id}/enter").status_code == 302
+    assert high()["check"] == ""
+    assert elin.post("room/raise", {"target": "band:high"}).status_code == 200
 
 
 @pytest.mark.requirement("R008", "R024")
@@ -195,6 +256,17 @@ def test_of_two_who_pick_up_at_once_one_has_the_call(product: Product) -> None:
         product.services.staff.pick_up(product.staff(ELIN), read)
     assert product.meeting(meeting).adviser == product.staff(SIV).id
     assert product.kinds(meeting)[-2:] == ["call.picked_up", "act.voided"]
+
+
+@pytest.mark.requirement("R008", "R038")
+def test_a_call_is_neither_shown_to_nor_taken_by_a_role_that_holds_no_such_meeting(product: Product) -> None:
+    called = replace(meeting_of(product.calls().waits(MAJA)), type_ref="corporate-fx@1")
+    meeting = product.services.meetings.write(lambda tx: tx.save_meeting(called))
+    siv = product.signs_in(SIV)
+
+    assert meeting.id not in siv.get("/desk").text
+    assert rule(siv.post(f"/desk/meetings/{meeting.id}/pick-up")) == "corporate-fx@1/packages"
+    assert product.meeting(meeting).adviser is None
 
 
 @pytest.mark.requirement("R135")

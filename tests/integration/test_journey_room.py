@@ -508,3 +508,56 @@ def test_a_meeting_nobody_came_to_is_missed(product: Product) -> None:
 
     assert product.meeting(meeting).state is MeetingState.MISSED
     assert "meeting.missed" in product.kinds(meeting)
+
+
+# What is kept of it
+
+
+def _acts_in_the_room(product: Product, type_name: str) -> tuple[Meeting, list[str]]:
+    """Hold a short meeting in which something is said and shown; return it and what the log kept of that."""
+    meeting = product.book(type_name=type_name)
+    elin = product.opens(meeting)
+    maja = enters(elin, meeting, Capacity.CUSTOMER, MAJA)
+    before = len(product.kinds(meeting))
+    assert maja.post("room/hand", {"raised": True}).status_code == 200
+    assert elin.post("room/share", {"action": "start", "surface": "window"}).status_code == 200
+    if type_name != "advice":
+        maja.post("room/chat", {"text": "Ja, det stämmer."})
+    maja.post("room/record/start", {"purpose": "anything"})
+    return meeting, product.kinds(meeting)[before:]
+
+
+@pytest.mark.requirement("R018", "R019")
+def test_a_low_meetings_log_holds_who_and_when_and_a_higher_ones_what_was_done(product: Product) -> None:
+    low, kept = _acts_in_the_room(product, "advice")
+    assert not {"hand.raised", "share.started", "chat.sent"} & set(kept)
+    assert {"meeting.opened", "participant.joined", "token.minted", "sign_in.completed"} <= set(product.kinds(low))
+
+    _, kept = _acts_in_the_room(product, "onboarding")
+    assert {"hand.raised", "share.started"} <= set(kept)
+
+
+@pytest.mark.requirement("R018", "R025")
+def test_refusals_are_kept_at_every_level_and_a_raised_meeting_keeps_more(product: Product) -> None:
+    room = Room(product, type_name="advice")
+    assert room.samir.post("room/share", {"action": "start", "surface": "monitor"}).status_code == 403
+    assert room.last.kind == "permission.refused"
+
+    assert room.elin.post("room/raise", {"target": "band:medium"}).status_code == 200
+    assert room.elin.post("room/hand", {"raised": True}).status_code == 200
+
+    assert room.last.kind == "hand.raised"
+
+
+@pytest.mark.requirement("R020")
+@pytest.mark.parametrize("type_name", ["onboarding", "mortgage"])
+def test_the_chat_stays_after_the_meeting_only_where_it_is_part_of_the_record(product: Product, type_name: str) -> None:
+    room = Room(product, type_name=type_name)
+    assert room.maja.post("room/chat", {"text": "Ja, det stämmer."}).status_code == 200
+    assert len(room.elin.get("room/state").get_json()["chat"]) == 1
+
+    assert room.elin.post("room/end").status_code == 200
+
+    assert len(product.services.meetings.chat(room.meeting.id)) == (1 if type_name == "mortgage" else 0)
+    journal = product.signs_in(ELIN).get(f"/desk/meetings/{room.meeting.id}/journal").text
+    assert ("Ja, det stämmer." in journal) is (type_name == "mortgage")

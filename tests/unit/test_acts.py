@@ -13,9 +13,10 @@ from sidecar.domain.ids import MeetingId, ParticipantId
 from sidecar.domain.policy import Decision
 from sidecar.services.acts import Act, Acts
 from sidecar.services.ports import Announcement
+from sidecar.testing.product import shipped_policy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-CHAT = Act("chat.sent", "per_maja", NOON, MeetingId("m_one"), ParticipantId("p_maja"), {"signs": 3})
+LOBBY = Act("lobby.entered", "per_maja", NOON, MeetingId("m_one"), ParticipantId("p_maja"), {"signs": 3})
 
 
 class Store:
@@ -50,7 +51,7 @@ def store(audit: MemoryAuditLog) -> Store:
 
 @pytest.fixture
 def acts(audit: MemoryAuditLog, store: Store) -> Acts:
-    return Acts(audit, store)  # type: ignore[arg-type]  # the one method acts use
+    return Acts(audit, store, shipped_policy())  # type: ignore[arg-type]  # the one method these acts use
 
 
 def records(audit: MemoryAuditLog) -> list[AuditRecord]:
@@ -62,7 +63,7 @@ def test_the_record_comes_first_then_the_outside_then_the_state_with_its_announc
     acts: Acts, audit: MemoryAuditLog, store: Store
 ) -> None:
     result = acts.perform(
-        CHAT,
+        LOBBY,
         before=lambda: store.steps.append(f"before after {audit.size} records"),
         effect=lambda tx: "done",
     )
@@ -70,9 +71,9 @@ def test_the_record_comes_first_then_the_outside_then_the_state_with_its_announc
     assert result == "done"
     assert store.steps == ["before after 1 records", "write after 1 records"]
     [record] = records(audit)
-    assert (record.kind, record.actor, record.meeting) == ("chat.sent", "per_maja", "m_one")
+    assert (record.kind, record.actor, record.meeting) == ("lobby.entered", "per_maja", "m_one")
     assert record.data == {"signs": 3, "participant": "p_maja"}
-    assert [(told.kind, told.participant) for told in store.told] == [("chat.sent", "p_maja")]
+    assert [(told.kind, told.participant) for told in store.told] == [("lobby.entered", "p_maja")]
 
 
 @pytest.mark.requirement("R119")
@@ -80,7 +81,7 @@ def test_without_a_record_nothing_is_done(acts: Acts, audit: MemoryAuditLog, sto
     audit.unavailable = True
 
     with pytest.raises(AuditUnavailableError):
-        acts.perform(CHAT, before=lambda: store.steps.append("before"), effect=lambda tx: store.steps.append("effect"))
+        acts.perform(LOBBY, before=lambda: store.steps.append("before"), effect=lambda tx: store.steps.append("effect"))
     assert store.steps == []
 
 
@@ -99,14 +100,14 @@ def test_what_was_recorded_and_did_not_happen_is_said_not_to_have_happened(
     store.failure = failure if where == "commit" else None
     with pytest.raises(type(failure)):
         acts.perform(
-            CHAT,
-            Act("hand.raised", "per_maja", NOON, MeetingId("m_one")),
+            LOBBY,
+            Act("participant.left", "per_maja", NOON, MeetingId("m_one")),
             before=fail if where == "before" else None,
             effect=fail if where == "effect" else lambda tx: None,
         )
 
     last = records(audit)[-1]
-    assert [record.kind for record in records(audit)] == ["chat.sent", "hand.raised", "act.voided"]
+    assert [record.kind for record in records(audit)] == ["lobby.entered", "participant.left", "act.voided"]
     assert last.data == {"entries": [0, 1], "reason": reason}
     assert (last.actor, last.meeting) == ("system", "m_one")
 
@@ -115,12 +116,12 @@ def test_a_refusal_is_recorded_under_its_rule_and_told_with_its_sentence(
     acts: Acts, audit: MemoryAuditLog, store: Store
 ) -> None:
     with pytest.raises(RefusedError) as refused:
-        acts.refuse(CHAT, Decision(False, "advice@1/grants", "chat-refused", {"type": "advice@1"}))
+        acts.refuse(LOBBY, Decision(False, "advice@1/grants", "chat-refused", {"type": "advice@1"}))
 
     [record] = records(audit)
     assert record.kind == "permission.refused"
     assert record.data["rule"] == "advice@1/grants"
-    assert record.data["act"] == "chat.sent"
+    assert record.data["act"] == "lobby.entered"
     assert refused.value.params["sentence"] == "chat-refused"
     assert refused.value.params["rule"] == "advice@1/grants"
 
@@ -129,21 +130,21 @@ def test_a_refusal_that_cannot_be_recorded_is_not_told_as_one(acts: Acts, audit:
     audit.unavailable = True
 
     with pytest.raises(AuditUnavailableError):
-        acts.refuse(CHAT, Decision(False, "rule", "chat-refused"))
+        acts.refuse(LOBBY, Decision(False, "rule", "chat-refused"))
 
 
 def test_only_what_is_not_allowed_is_refused(acts: Acts, audit: MemoryAuditLog) -> None:
-    acts.require(CHAT, Decision(True, "rule", "may"))
+    acts.require(LOBBY, Decision(True, "rule", "may"))
 
     assert audit.size == 0
     with pytest.raises(RefusedError):
-        acts.require(CHAT, Decision(False, "rule", "no"))
+        acts.require(LOBBY, Decision(False, "rule", "no"))
 
 
 def test_an_act_that_carries_personal_data_does_not_happen(acts: Acts, store: Store) -> None:
     with pytest.raises(TillitError, match=r"personal|looks like"):
         acts.perform(
-            Act("chat.sent", "per_maja", NOON, data={"target": "maja.granlid@example.org"}),
+            Act("lobby.entered", "per_maja", NOON, data={"target": "maja.granlid@example.org"}),
             effect=lambda tx: store.steps.append("effect"),
         )
     assert store.steps == []

@@ -49,7 +49,6 @@ def read_type(root: Table, source: str, *, permissions: Collection[str], package
         in_force_from=root.day("in_force_from"),
         ordinary=root.flag("ordinary"),
         on_demand=root.flag("on_demand"),
-        opening_hours=root.text("opening_hours"),
         segments=frozenset(Segment(each) for each in root.names("segments", tuple(Segment), empty=False)),
         packages=frozenset(root.names("packages", packages, empty=False)),
         title=root.texts("title"),

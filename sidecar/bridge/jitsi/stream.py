@@ -223,10 +223,13 @@ class Stream:
             try:
                 await self.ask("get", self._account.host, tag("ping", "urn:xmpp:ping"), within_s=_PONG_WITHIN_S)
             except StanzaError:
-                continue  # it answers: that is all that was asked
+                pass  # it answers: that is all that was asked
             except TimeoutError:
                 if self._socket is asked:  # and not one that is just being resumed on
                     await self._drop()
+                continue
+            if self._socket is asked:
+                self.broken_at = None  # also where the question right after a resumption was answered too late
 
     async def _catch_up(self) -> None:
         """After a resumption: an answer comes behind everything that waited for us."""

@@ -7,6 +7,7 @@ from sidecar.domain.policy.checking import Fault, faults
 from sidecar.domain.policy.deciding import (
     decide,
     may_book,
+    may_hold,
     may_raise,
     may_staff,
     permissions_for,
@@ -103,6 +104,7 @@ __all__ = [
     "jitsi_features",
     "log_for",
     "may_book",
+    "may_hold",
     "may_raise",
     "may_staff",
     "overdue",

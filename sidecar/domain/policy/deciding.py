@@ -103,9 +103,15 @@ def may_book(policy: Policy, packages: frozenset[str], segment: Segment, meeting
         return booking
     if segment not in meeting_type.segments:
         return Decision(False, f"{meeting_type.ref}/segments", "not-for-segment", params)
+    return may_hold(packages, meeting_type)
+
+
+def may_hold(packages: frozenset[str], meeting_type: MeetingType) -> Decision:
+    """Say whether staff with these role packages may hold meetings of this type."""
+    rule, params = f"{meeting_type.ref}/packages", {"type": meeting_type.ref}
     if not packages & meeting_type.packages:
-        return Decision(False, f"{meeting_type.ref}/packages", "type-not-in-your-role", params)
-    return Decision(True, f"{meeting_type.ref}/packages", "may.book", params)
+        return Decision(False, rule, "type-not-in-your-role", params)
+    return Decision(True, rule, "may.book", params)
 
 
 def may_staff(policy: Policy, packages: frozenset[str], right: str) -> Decision:

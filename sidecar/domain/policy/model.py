@@ -102,7 +102,7 @@ class MeetingType:
     for the rules page. raises: the ones offered during the meeting. purpose: the purpose of processing.
     in_meetings, for_this, because: pieces of sentences. max_customers: people who take part as customer, such as
     a company's signatories. approvers: how many of them each transaction needs, each with their own sign-in.
-    rejoin_minutes: how long a person may be away without a new check. opening_hours: a name in the settings.
+    rejoin_minutes: how long a person may be away without a new check.
     source_text: the file, as evidence keeps it.
     """
 
@@ -117,7 +117,6 @@ class MeetingType:
     in_force_from: date
     ordinary: bool
     on_demand: bool
-    opening_hours: str
     segments: frozenset[Segment]
     packages: frozenset[str]
     title: Texts

@@ -45,7 +45,8 @@ class SignInStep:
     status: "pending" (poll or submit again), "failed" (start again or choose another way), "complete".
     message: key of the sentence for the person, in the plugin's texts. params: values for the sentence.
     view: what the browser may see: {"qr": "<svg ...>"}, {"launch_url": "bankid:///..."},
-    {"field": "code", "length": 6, "attempts_left": 3}, {"alert_adviser": true}.
+    {"field": "code", "length": 6, "attempts_left": 3}, {"alert_adviser": true}
+    with "failed": the person said in the eID's app that this is no call of theirs, which the adviser is told.
     state: what the plugin needs next time; kept on the server, never leaves it. JSON values only.
     """
 

@@ -1,9 +1,13 @@
 """Meeting now, without a booking."""
 
+from contextlib import suppress
+
 from flask import g, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from sidecar.domain.errors import InvalidInputError, NotFoundError, RefusedError
+from sidecar.domain.ids import ParticipantId
+from sidecar.domain.meetings import MeetingState, Participant, ParticipantState
 from sidecar.web.access import access
 from sidecar.web.customer.blueprint import customer
 from sidecar.web.customer.parts import take_place
@@ -28,6 +32,8 @@ def start_call() -> AnyResponse | str:
     country = request.form.get("country", g.brand.country)
     if country not in product.settings.stores.domiciles:
         raise InvalidInputError("Customers in this country cannot be served.", field="country")
+    if found := _begun(name, country):
+        return redirect(f"/v/{found.id}/arrive")
     try:
         here = product.on_demand.begin(name, brand=g.brand.id, language=g.language, country=country)
     except RefusedError as error:
@@ -36,6 +42,20 @@ def start_call() -> AnyResponse | str:
         return _call_page(translator().t("meeting.choose_type"))
     take_place(here)
     return redirect(f"/v/{here.id}/arrive")
+
+
+def _begun(name: str, country: str) -> Participant | None:
+    """Return the same call that this browser began before and took no further: pressed twice, it is one call."""
+    product = services()
+    for pid in reversed(sessions().visit().get("places", ())):
+        with suppress(NotFoundError):
+            here = product.meetings.participant(ParticipantId(pid))
+            meeting = product.meetings.get(here.meeting)
+            unused = here.state is ParticipantState.ARRIVED and meeting.state is MeetingState.BOOKED
+            same = product.policy.type(meeting.type_ref).name == name and meeting.domicile == country
+            if unused and same and meeting.on_demand:
+                return here
+    return None
 
 
 def _call_page(problem: str) -> str:
@@ -51,7 +71,7 @@ def _call_page(problem: str) -> str:
         steps_done=[],
         open=hours.is_open(now),
         hours=_hours_rows(),
-        closes_at=hours.closes_at(now),
+        closes_at=None if hours.is_always else hours.closes_at(now),
         opens_at=hours.opens_next(now),
         waiting=len(product.on_demand.waiting()),
         types=[
@@ -59,7 +79,7 @@ def _call_page(problem: str) -> str:
                 "ref": each.ref,
                 "title": each.title[g.language],
                 "summary": each.summary[g.language],
-                "needs": t.listing(product.arrival.titles_for(each, t), either=True),
+                "needs": t.listing([t.method(name) for name in product.arrival.methods_for(each)], either=True),
             }
             for each in product.on_demand.types()
         ],
@@ -80,9 +100,11 @@ def _countries() -> list[dict[str, str]]:
 
 def _hours_rows() -> list[dict[str, str]]:
     """Return the opening hours in words, equal days in a row together."""
-    t = translator()
-    spans = services().hours(g.brand.id).spans
-    names = list(t.locale.days["format"]["wide"].values())
+    t, open_hours = translator(), services().hours(g.brand.id)
+    spans = open_hours.spans
+    if open_hours.is_always:
+        return []
+    names = t.locale.days["format"]["wide"]
     rows: list[dict[str, str]] = []
     days = list(enumerate(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")))
     for index, day in days:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from sidecar.domain.errors import InvalidInputError, NotFoundError
 from sidecar.domain.meetings import Meeting, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity, Permission
-from sidecar.domain.policy import RecordingRule, permissions_for, recording_for
+from sidecar.domain.policy import LogLevel, RecordingRule, log_for, permissions_for, recording_for
 from sidecar.services.arrival import situation
 from sidecar.web.access import access
 from sidecar.web.customer.blueprint import customer
@@ -20,7 +20,6 @@ from sidecar.web.customer.parts import (
     meeting_facts,
     refused_page,
     take_place,
-    title_of,
     upload_url,
 )
 from sidecar.web.customer_views import notice
@@ -75,10 +74,8 @@ def arrive(pid: str) -> str:
         return refused_page({"cancelled": "cancelled", "missed": "too_late"}.get(reason, "expired"), here)
     if here.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
         return refused_page("denied" if here.state is ParticipantState.DENIED else "not_invited", here)
-    meeting_type = product.policy.type(meeting.type_ref)
     where = situation(product.policy, meeting, here)
     permissions = permissions_for(product.policy, where)
-    opens = meeting.starts_at - timedelta(minutes=meeting_type.opens_before_minutes)
     others = [
         {"name": product.journals.names([p]).get(p.id, ""), "capacity_label": t(f"meeting.capacity.{p.capacity}")}
         for p in product.meetings.participants(meeting.id)
@@ -91,7 +88,7 @@ def arrive(pid: str) -> str:
         steps_done=[],
         meeting=meeting_facts(meeting) | {"sign": Permission.SIGN in permissions},
         capacity=here.capacity.value,
-        methods=[title_of(choice.name) for choice in product.arrival.choices(meeting, here)],
+        methods=[t.method(choice.name) for choice in product.arrival.choices(meeting, here)],
         bring=[],
         others=others if here.capacity is not Capacity.OBSERVER and is_identified(here) else [],
         privacy=_privacy(meeting, here),
@@ -101,7 +98,7 @@ def arrive(pid: str) -> str:
             "given": here.consent_version == NOTICE_VERSION,
             "changed": here.consent_version not in ("", NOTICE_VERSION),
         },
-        early=opens if reason == "too-early" else None,
+        early=product.arrival.opens_at(meeting) if reason == "too-early" else None,
         urls={
             "consent": f"/v/{pid}/consent",
             "next": f"/v/{pid}/identify",
@@ -122,7 +119,10 @@ def privacy_of_meeting(pid: str) -> str:
 @customer.get("/privacy")
 @access("anyone")
 def privacy() -> str:
-    t = translator()
+    product, t = services(), translator()
+    periods = [
+        timedelta(days=each.retention_days) for each in product.policy.current_types(today=product.clock().date())
+    ]
     text = notice(
         t,
         version=NOTICE_VERSION,
@@ -130,8 +130,9 @@ def privacy() -> str:
         bank=g.brand.name,
         phone=g.brand.phone,
         contact=g.brand.phone,
-        kept=timedelta(days=3650),
-        stored=region_name(services().settings.stores.region),
+        kept=max(periods),
+        least=min(periods),
+        stored=region_name(product.settings.stores.region),
     )
     return render_template("customer/privacy.html", notice=text, urls={"back": ""})
 
@@ -171,7 +172,7 @@ def _privacy(meeting: Meeting, here: Participant) -> dict[str, Any]:
         "recording": "may" if recording_for(product.policy, where) is not RecordingRule.NEVER else None,
         "location": False,
         "kept": timedelta(days=meeting_type.retention_days),
-        "chat_kept": Permission.CHAT in permissions,
+        "chat_kept": Permission.CHAT in permissions and log_for(product.policy, where) is LogLevel.CHAT,
         "stored": region_name(meeting.region),
         "reserve": "",
         "contact": g.brand.phone,

@@ -59,7 +59,7 @@ def lobby(pid: str) -> AnyResponse | str:
         urls={
             "events": f"/v/{pid}/events",
             "choice": f"/v/{pid}/lobby/choice",
-            "leave": f"/v/{pid}/arrive",
+            "leave": f"/v/{pid}/lobby/leave",
             "here": f"/v/{pid}/lobby",
             "room": f"/v/{pid}/room",
         },
@@ -72,9 +72,18 @@ def lobby_choice(pid: str) -> Response:
     choice = text_of(json_body(), "choice", longest=20)
     if choice not in LOBBY_CHOICES:
         raise InvalidInputError("One can wait, be called, or get a new time.", field="choice")
+    if choice == "call_me" and not lobby_facts(services(), place())["may_be_called"]:
+        raise InvalidInputError("The bank has no number to call.", field="choice")
     services().admission.choose(place(), choice)
     here = services().meetings.participant(place().id)
     return jsonify(lobby_view(translator(), **lobby_facts(services(), here)))
+
+
+@customer.post("/v/<pid>/lobby/leave")
+@access("occupant")
+def leave_lobby(pid: str) -> AnyResponse:
+    services().admission.leave_lobby(place())
+    return redirect(f"/v/{pid}/arrive")
 
 
 @customer.get("/v/<pid>/left")
@@ -95,6 +104,7 @@ def left(pid: str) -> AnyResponse | str:
         steps_done=[],
         how=how,
         capacity=here.capacity.value,
+        summary=product.room.summary_channel(here),
         meeting=meeting_facts(meeting) | {"started_at": meeting.opened_at, "ended_at": meeting.ended_at},
         signed=[],
         recorded=recorded_to(services(), meeting, translator()),

@@ -18,9 +18,10 @@ DEVICE_COOKIE = "tillit_device"
 
 
 def take_place(here: Participant) -> None:
-    """Let this browser know its place in a meeting; of many, the latest 20 in name."""
+    """Let this browser know its place in a meeting; of many, the latest 20."""
     session = sessions().visit()
-    session.set("places", sorted({*session.get("places", ()), here.id})[-20:])
+    known = [each for each in session.get("places", ()) if each != here.id]
+    session.set("places", [*known, here.id][-20:])
 
 
 def is_identified(here: Participant) -> bool:
@@ -37,13 +38,15 @@ def refused_page(reason: str, here: Participant | None) -> str:
     if here is not None:
         meeting = product.meetings.get(here.meeting)
         adviser = product.people.find(meeting.adviser) if meeting.adviser else None
+        moments = {"too_early": product.arrival.opens_at(meeting), "too_late": meeting.ends_at}
         values |= {
             "adviser": adviser.name.split(" ")[0] if adviser else g.brand.name,
             "until": t.clock(meeting.ends_at),
-            "when": t.when(meeting.starts_at, product.clock()),
-            "method": t.listing([title_of(c.name) for c in product.arrival.choices(meeting, here)], either=True),
+            "when": t.when(moments.get(reason, meeting.starts_at), product.clock()),
+            "method": t.listing([t.method(c.name) for c in product.arrival.choices(meeting, here)], either=True),
         }
-        urls |= {"try_again": f"/v/{here.id}/identify", "another_way": f"/v/{here.id}/identify"}
+        identify, arrive = f"/v/{here.id}/identify", f"/v/{here.id}/arrive"
+        urls |= {"try_again": identify, "another_way": identify, "prepare": arrive}
     view = refused_view(t, reason, values=values, urls=urls)
     case = secrets.token_hex(3).upper()
     log.info("refused on the way in", extra={"case": case, "reason": reason})
@@ -82,10 +85,15 @@ def meeting_facts(meeting: Meeting) -> dict[str, Any]:
         "adviser": {
             "name": name,
             "given": name.split(" ")[0] if adviser else name,
-            "title": adviser.title if adviser else "",
+            "title": _in_sentence(adviser.title) if adviser else "",
             "office": adviser.office if adviser else "",
         },
     }
+
+
+def _in_sentence(title: str) -> str:
+    """Return a work title as it stands inside a sentence: "Rådgivare" as "rådgivare", but "VD" as it is."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def title_of(method: str) -> str:

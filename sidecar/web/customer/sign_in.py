@@ -12,7 +12,7 @@ from sidecar.domain.meetings import FINAL_STATES, INSIDE, Meeting, Participant, 
 from sidecar.services.ports import SignInRequest, SignInStep
 from sidecar.web.access import access
 from sidecar.web.customer.blueprint import customer
-from sidecar.web.customer.parts import DEVICE_COOKIE, meeting_facts, title_of
+from sidecar.web.customer.parts import DEVICE_COOKIE, meeting_facts, refused_page, title_of
 from sidecar.web.forms import json_body, text_of
 from sidecar.web.guard import client_ip, place, services, sessions, translator
 from sidecar.web.turns import takes_turns
@@ -32,6 +32,8 @@ def identify(pid: str) -> AnyResponse | str:
         return redirect(f"/v/{pid}/arrive")
     if meeting.state in FINAL_STATES or here.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
         return redirect(f"/v/{pid}/left")
+    if product.arrival.door(meeting) == "too-early":
+        return refused_page("too_early", here)
     session = sessions().visit()
     flow = session.get("sign_in") or {}
     returned = request.args.get("nonce")

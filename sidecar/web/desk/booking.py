@@ -65,6 +65,11 @@ def book_page() -> str:
         minutes=minutes,
         draft=draft,
         undone="undone" in request.args,
+        may_invite=any(
+            product.booking.may_invite(each, segment, me.packages).allowed
+            for each in product.policy.current_types(today=now.date())
+            for segment in each.segments
+        ),
     )
 
 

@@ -33,7 +33,10 @@ def meeting_page(mid: str) -> str:
         plugin_cards=cards("meeting", meeting),
         plugin_messages=messages(meeting),
         undo_s=_undo_seconds(meeting, now) if "booked" in request.args else 0,
-        may_invite=meeting.adviser == me.id and meeting.state not in FINAL_STATES and product.staff.may(me, "book"),
+        may_invite=meeting.adviser == me.id
+        and meeting.state not in FINAL_STATES
+        and product.staff.may(me, "book")
+        and product.booking.may_invite(meeting_type, meeting.segment, meeting.packages, meeting.raises).allowed,
         is_full=full,
         needs_national_id="code" not in meeting_type.sign_in.kinds,
         more_customers=meeting_type.max_customers > 1,

@@ -73,6 +73,7 @@ def person(place: Participant, now: datetime) -> dict[str, Any]:
         "minutes": _minutes(now - place.waiting_since) if place.waiting_since else 0,
         "choice": place.lobby_choice,
         "wrong_person": place.wrong_person_tries,
+        "declined_call": place.declined_calls,
         "phone": found.phone if found and place.lobby_choice == "call_me" else "",
     }
 

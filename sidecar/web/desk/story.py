@@ -50,7 +50,9 @@ _LOOKS_BY_END: Mapping[str, tuple[str, bool]] = {
     ".shown": ("eye", False),
 }
 _FIRST_MESSAGES = frozenset({"invitation", "guest_invitation", "moved", "cancelled"})
-_REFUSED = frozenset({"sign_in.wrong_person", "track.dropped", "message.dropped", "system.denied"})
+_REFUSED = frozenset(
+    {"sign_in.declined_call", "sign_in.wrong_person", "track.dropped", "message.dropped", "system.denied"}
+)
 # kind -> icon, and whether it is one of the moments a case rests on
 _LOOKS: Mapping[str, tuple[str, bool]] = {
     "adviser.late": ("clock", False),
@@ -64,6 +66,7 @@ _LOOKS: Mapping[str, tuple[str, bool]] = {
     "invitation.failed": ("warn", False),
     "invitation.sent": ("mail", False),
     "lobby.choice": ("clock", False),
+    "lobby.left": ("leave", False),
     "meeting.booked": ("cal", False),
     "meeting.cancelled": ("x", False),
     "meeting.ended": ("check", False),

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, g, render_template, stream_with_context
 
 from sidecar.domain.meetings import Meeting, MeetingState
-from sidecar.domain.policy import overdue
+from sidecar.domain.policy import may_hold, overdue
 from sidecar.services.ports import Announcement
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import day_of, desk
@@ -31,6 +31,7 @@ _CHANGES_DESK = frozenset(
         "meeting.missed",
         "lobby.entered",
         "lobby.choice",
+        "lobby.left",
         "participant.admitted",
         "participant.joined",
         "participant.left",
@@ -42,6 +43,7 @@ _CHANGES_DESK = frozenset(
         "consent.given",
         "guest.invited",
         "sign_in.completed",
+        "sign_in.declined_call",
         "sign_in.wrong_person",
         "summary.sent",
         "errand.failed",
@@ -86,6 +88,7 @@ def today() -> str:
             if each["state"] == "failed"
         ],
         open_until=closes,
+        open_always=hours.is_always,
         opens_next=None if closes else hours.opens_next(now),
         overdue_reviews=overdue(product.policy, now.date()) if product.staff.may(me, "read_rules") else [],
         seen=product.meetings.last_announcement(),
@@ -158,7 +161,7 @@ def _calls(now: datetime) -> list[dict[str, Any]]:
             **person(place, now),
         }
         for meeting, place in product.on_demand.waiting()
-        if meeting.brand == g.brand.id
+        if meeting.brand == g.brand.id and may_hold(staff().packages, product.policy.type(meeting.type_ref)).allowed
     ]
 
 

@@ -40,7 +40,7 @@ function pageSentence(which) {
 }
 
 /** Returns the value this page sends back to show that it came from us. */
-function csrf() {
+export function csrf() {
   return document.querySelector('meta[name="csrf"]')?.getAttribute("content") || "";
 }
 

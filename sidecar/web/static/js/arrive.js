@@ -171,15 +171,19 @@ function answer(form) {
     const button = one("button[type=submit]", form);
     if (button.getAttribute("aria-busy") === "true") return;
     button.setAttribute("aria-busy", "true");
+    let leaves = false; // the page that follows is on its way: nothing is sent a second time
     try {
       const found = await post(form.dataset.url || "", { version: form.dataset.version }, signal);
       if (found?.status === "failed") say(found.message || "");
-      else location.assign(ours(found?.next) ? found.next : form.dataset.next || "");
+      else {
+        leaves = true;
+        location.assign(ours(found?.next) ? found.next : form.dataset.next || "");
+      }
     } catch (error) {
       if (error instanceof Problem) say(error.sentence);
       else if (!signal.aborted) throw error;
     } finally {
-      button.removeAttribute("aria-busy");
+      if (!leaves) button.removeAttribute("aria-busy");
     }
   });
 }

@@ -52,6 +52,7 @@ class SignIn {
     this.renewals = 0;
     /** @type {boolean} */
     this.sameDevice = false;
+    this.submitting = false;
   }
 
   /** @param {string} selector @returns {HTMLElement | null} */
@@ -114,10 +115,18 @@ class SignIn {
     }
   }
 
-  /** @param {string} code */
+  /** Each code counts as an attempt, so one is sent at a time. @param {string} code */
   async submit(code) {
-    const answer = await this.ask(this.root.dataset.submit || "", { code });
-    if (answer) this.take(answer);
+    if (this.submitting) return;
+    this.submitting = true;
+    let leaves = false;
+    try {
+      const answer = await this.ask(this.root.dataset.submit || "", { code });
+      leaves = ours(answer?.next);
+      if (answer) this.take(answer);
+    } finally {
+      this.submitting = leaves;
+    }
   }
 
   async cancel() {

@@ -15,7 +15,7 @@
  * @property {string} language
  * @property {() => import("./state.js").Room} room the newest state
  * @property {(path: string, body?: unknown) => Promise<Record<string, any> | null>} act asks the server; a refusal is shown, and null is returned
- * @property {(sentence: string, options?: {urgent?: boolean}) => void} answer shows a sentence above the buttons until it is put away, and says it
+ * @property {(sentence: string, options?: {urgent?: boolean}) => () => void} answer shows a sentence above the buttons until it is put away, and says it; returns what takes it back once it is untrue
  * @property {(sentence: string) => void} say for screen readers, in turn
  * @property {(sentence: string) => void} alarm for screen readers, at once
  * @property {(question: Question) => Promise<boolean>} ask asks once, with the focus on staying
@@ -62,6 +62,7 @@ export function makeHub({ t, language, base, signal, lines, room }) {
   const notices = new Notices({
     polite: into("announce"), urgent: into("alarm"), now: () => performance.now(), later: (act, delay) => void setTimeout(act, delay),
   });
+  let forgive = () => {}; // puts the last refusal away
   /** @type {Hub} */
   const hub = {
     t, language, room,
@@ -72,12 +73,15 @@ export function makeHub({ t, language, base, signal, lines, room }) {
       lines.show("answer", sentence);
       if (urgent) notices.alarm(sentence);
       else notices.say(sentence, { again: true });
+      return () => lines.forget("answer", sentence);
     },
     async act(path, body = {}) {
       try {
-        return (await request(`${base}/room/${path}`, { method: "POST", body, signal })) ?? {};
+        const found = (await request(`${base}/room/${path}`, { method: "POST", body, signal })) ?? {};
+        forgive();
+        return found;
       } catch (error) {
-        if (error instanceof Problem) hub.answer(error.sentence);
+        if (error instanceof Problem) forgive = hub.answer(error.sentence);
         return null;
       }
     },

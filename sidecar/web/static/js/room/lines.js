@@ -22,4 +22,10 @@ export class Lines {
     const more = line.querySelector("[data-rest]");
     if (more) write(more, rest);
   }
+
+  /** Put the line away where it still says this. @param {string} name @param {string} sentence */
+  forget(name, sentence) {
+    const line = byId(`line-${name}`);
+    if (one(line, "[data-words]").textContent === sentence) line.hidden = true;
+  }
 }

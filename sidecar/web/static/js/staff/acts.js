@@ -12,7 +12,8 @@ export function outcome(answer, sentence) {
 }
 
 /**
- * Makes every button with data-post below root do its post. Clicks are taken one at a time.
+ * Makes every button with data-post below root do its post. Clicks are taken one at a time, and none while the page that
+ * follows is on its way.
  * data-body: the JSON to send. data-done: the sentence said afterwards, where no page follows.
  * @param {Element | Document} root
  * @param {(button: HTMLButtonElement) => void} [after] called when an act was done and the page stays
@@ -23,9 +24,11 @@ export function wire(root, after) {
     const target = event.target instanceof Element ? event.target.closest("[data-post]") : null;
     if (!(target instanceof HTMLButtonElement) || target.getAttribute("aria-busy") === "true") return;
     target.setAttribute("aria-busy", "true");
+    let leaves = false;
     try {
       const answer = await post(target.dataset.post || "", JSON.parse(target.dataset.body || "{}"), signal);
       const next = outcome(answer, target.dataset.done || "");
+      leaves = next.kind !== "say";
       if (next.kind === "go") location.assign(next.to);
       else if (next.kind === "reload") location.reload();
       else {
@@ -36,7 +39,7 @@ export function wire(root, after) {
       if (error instanceof Problem) wrong(error);
       else if (!signal.aborted) throw error;
     } finally {
-      target.removeAttribute("aria-busy");
+      if (!leaves) target.removeAttribute("aria-busy");
     }
   });
 }

@@ -39,6 +39,9 @@ export function customerField({ field, list, problem, url, signal, chosen }) {
   let typing;
 
   const close = () => {
+    // What was asked before no longer counts: a late answer must not open the list again under a choice that was made.
+    asked += 1;
+    clearTimeout(typing);
     list.hidden = true;
     active = -1;
     field.setAttribute("aria-expanded", "false");

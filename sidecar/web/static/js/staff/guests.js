@@ -62,10 +62,12 @@ export function guestForm({ box, check, type, needsId, signal, keep }) {
     event.preventDefault(); // Enter keeps the guest; it must not send the whole booking
     /** @type {HTMLButtonElement} */ (box.querySelector("#keep-guest")).click();
   });
+  let sending = false;
   box.querySelector("#keep-guest")?.addEventListener("click", async () => {
     const guest = read();
     put(whole, "");
-    if (complain(gaps(guest, needsId()))) return;
+    if (complain(gaps(guest, needsId())) || sending) return;
+    sending = true; // a second press while the server is asked would bring the same guest twice
     try {
       await post(check, { type: type(), ...guest }, signal);
       await keep(guest);
@@ -80,6 +82,8 @@ export function guestForm({ box, check, type, needsId, signal, keep }) {
         input("phone").setAttribute("aria-invalid", "true");
         input("phone").focus();
       }
+    } finally {
+      sending = false;
     }
   });
   return {

@@ -9,6 +9,8 @@ import { passing } from "../media.js";
 
 /** Milliseconds a frame may take to join before it is made anew. */
 const JOIN = 30_000;
+/** Milliseconds Jitsi Meet may take to tell what became of a device that was turned on or off. */
+const TELL = 2000;
 
 /** @typedef {"camera" | "microphone"} Source */
 /**
@@ -75,6 +77,7 @@ export class Frame {
   #lang;
   /** @type {any} the IFrame API's object */ #api = null;
   /** @type {Record<Source, boolean>} */ #on = { camera: false, microphone: false };
+  /** @type {Partial<Record<Source, {on: boolean, at: number}>>} what was asked of it and not told yet */ #asked = {};
   /** @type {Map<string, string>} Jitsi's id of somebody -> our id of their place */ #places = new Map();
   /** @type {AbortController} */ #run = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
@@ -114,10 +117,18 @@ export class Frame {
     return this.#on[source];
   }
 
-  /** @param {Source} source @param {boolean} on */
+  /**
+   * Jitsi Meet only knows how to change over, and tells afterwards: a key that is let go before that must still close
+   * what it opened.
+   * @param {Source} source @param {boolean} on
+   */
   turn(source, on) {
     saveChoice({ [source]: on });
-    if (this.#on[source] !== on) this.#api?.executeCommand(source === "camera" ? "toggleVideo" : "toggleAudio");
+    const now = performance.now();
+    const asked = this.#asked[source];
+    if (!this.#api || (asked && now - asked.at < TELL ? asked.on : this.#on[source]) === on) return;
+    this.#asked[source] = { on, at: now };
+    this.#api.executeCommand(source === "camera" ? "toggleVideo" : "toggleAudio");
   }
 
   /** Ask for a share, or end one; the browser asks which window. */
@@ -236,6 +247,7 @@ export class Frame {
   /** @param {Source} source @param {boolean} on */
   #turned(source, on) {
     this.#on[source] = on;
+    if (this.#asked[source]?.on === on) delete this.#asked[source];
     this.#wiring.changed();
   }
 
@@ -256,6 +268,7 @@ export class Frame {
     clearTimeout(this.#patience);
     this.#places.clear();
     this.#on = { camera: false, microphone: false };
+    this.#asked = {};
     const shared = this.sharing;
     this.sharing = false;
     if (shared) this.#wiring.shared("");
