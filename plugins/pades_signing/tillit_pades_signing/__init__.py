@@ -17,11 +17,13 @@ from sidecar.plugin_api import (
     SigningMethod,
     hookimpl,
 )
+from tillit_pades_signing.budgets import FORGET, Budgets
 from tillit_pades_signing.config import SigningSettings, read_settings
 from tillit_pades_signing.errands import Errands
 from tillit_pades_signing.methods.sms import SmsSigning
 from tillit_pades_signing.methods.touch import TouchSigning
-from tillit_pades_signing.model import State
+from tillit_pades_signing.model import Signing, State
+from tillit_pades_signing.opening import is_as_opened
 from tillit_pades_signing.preserve import Preserver
 from tillit_pades_signing.preserve.responders import Responders
 from tillit_pades_signing.preserve.revocation import CrlSource
@@ -40,6 +42,7 @@ _HERE = files(__name__)
 _COMING_AND_GOING = frozenset(
     f"participant.{what}" for what in ("joined", "rejoined", "left", "expelled", "session_ended")
 )
+_DOCUMENT_CHANGED = frozenset({"document_room.received", "document_room.withdrawn", "document_room.deleted"})
 
 MANIFEST: Mapping[str, Any] = tomllib.loads((_HERE / "manifest.toml").read_text("utf-8"))
 
@@ -63,9 +66,11 @@ class SigningPlugin:
         self._signings = Signings(
             core=core, clock=clock, largest_document=settings.largest_document_bytes, seal=sealing.seal
         )
+        code_key = context.secret("sms-code")
+        self._budgets = Budgets(core=core, clock=clock, key=code_key)
         self._methods = (
             TouchSigning(clock=clock),
-            SmsSigning(clock=clock, code_key=context.secret("sms-code")),
+            SmsSigning(clock=clock, code_key=code_key, budgets=self._budgets),
         )
         self._routes = Routes(
             core=core,
@@ -108,7 +113,7 @@ class SigningPlugin:
 
     @hookimpl
     def provide_errands(self) -> Mapping[str, Callable[[ErrandView], None]]:
-        return self._errands.by_kind()
+        return {**self._errands.by_kind(), FORGET: self._budgets.forget}
 
     @hookimpl
     def provide_signing_methods(self) -> Sequence[SigningMethod]:
@@ -122,18 +127,30 @@ class SigningPlugin:
     def on_meeting_fact(self, fact: MeetingFact) -> None:
         """What is not complete when a meeting ends is taken back: the documents stay, and nothing is half signed.
 
+        So is one whose document was taken back or replaced meanwhile: nobody could sign it any more.
         Who comes and goes is told to the pages, so that they show whom a signing waits for.
         """
         if fact.kind in _COMING_AND_GOING:
             if any(each.state is State.OPEN for each in self._signings.of_meeting(fact.meeting)):
                 self._core.tell(PluginAct("pades_signing.parties", meeting=fact.meeting, actor="system", public={}))
         elif fact.kind == "meeting.ended":
-            for signing in self._signings.of_meeting(fact.meeting):
-                if signing.state is State.OPEN:
-                    try:
-                        self._signings.withdraw(signing.id, actor="system")
-                    except SigningRefusedError:
-                        log.info("signing ended by itself", extra={"signing": signing.id})
+            self._take_back(fact.meeting, lambda signing: True)
+        elif fact.kind in _DOCUMENT_CHANGED:
+            document = fact.data.get("document")
+            self._take_back(
+                fact.meeting,
+                lambda signing: (
+                    any(each.source == document for each in signing.documents) and not is_as_opened(signing, self._core)
+                ),
+            )
+
+    def _take_back(self, meeting: str, concerned: Callable[[Signing], bool]) -> None:
+        for signing in self._signings.of_meeting(meeting):
+            if signing.state is State.OPEN and concerned(signing):
+                try:
+                    self._signings.withdraw(signing.id, actor="system")
+                except SigningRefusedError:
+                    log.info("signing ended by itself", extra={"signing": signing.id})
 
 
 def _key(settings: SigningSettings) -> SealingKey:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sidecar.plugin_api import Core, DocumentsService, InvalidInputError, new_id
+from sidecar.plugin_api import Core, DocumentsService, InvalidInputError, NotFoundError, new_id
 from tillit_pades_signing import rules
 from tillit_pades_signing.binding import LONGEST_VISIBLE
 from tillit_pades_signing.model import METHODS, Amount, Party, SignedDocument, Signing
@@ -41,7 +41,8 @@ class Wanted:
 def read_wanted(wanted: Wanted, *, core: Core, now: datetime, largest: int) -> tuple[Signing, dict[str, bytes]]:
     """Return the signing, not stored yet, and each document's bytes by id.
 
-    Raises InvalidInputError, SigningRefusedError for an approval by fewer than the meeting's type asks for.
+    Raises InvalidInputError, SigningRefusedError for an approval by fewer than the meeting's type asks for, and for
+    a document that a party does not see the whole of.
     """
     _check(wanted.act in ("sign", "approve"), "act")
     title = _line(wanted.title, "title", most=200)
@@ -59,11 +60,12 @@ def read_wanted(wanted: Wanted, *, core: Core, now: datetime, largest: int) -> t
         rules.require((wanted.needed or len(parties)) >= least, "too_few_approvers", least=least)
     content: dict[str, bytes] = {}
     documents = tuple(
-        _document(each, keys, core, content, largest=largest)
+        _document(each, keys, core, content, meeting=wanted.meeting, largest=largest)
         for each in _list(wanted.documents, "documents", MOST_DOCUMENTS)
     )
     _check(len(content) == len(documents), "documents")
     _check({key for each in documents for key in each.parties} == set(keys), "documents")
+    _check_readers(documents, parties, core)
     _check(len(wanted.text.encode()) <= LONGEST_VISIBLE // 2, "text")
     return (
         Signing(
@@ -85,6 +87,27 @@ def read_wanted(wanted: Wanted, *, core: Core, now: datetime, largest: int) -> t
         ),
         content,
     )
+
+
+def is_as_opened(signing: Signing, core: Core) -> bool:
+    """Return whether every document of the room's is still there, in the version that was frozen."""
+    try:
+        room: DocumentsService = core.service("documents")
+        found = [(room.get(each.source), each.sha256) for each in signing.documents if each.source]
+    except NotFoundError:
+        return False
+    return all(each.state == "ready" and each.sha256 == sha256 for each, sha256 in found)
+
+
+def _check_readers(documents: Sequence[SignedDocument], parties: Sequence[Party], core: Core) -> None:
+    """Nobody is asked to sign what they may not read, all of it: their copy would show them the rest."""
+    for document in documents:
+        for party in parties:
+            if document.source and party.key in document.parties:
+                room: DocumentsService = core.service("documents")
+                shown = room.shown_to(document.source, party.participant)
+                rules.require(shown != "not", "not_shown", document=document.name, name=party.name)
+                rules.require(shown == "whole", "masked", document=document.name, name=party.name)
 
 
 def _amount(wanted: Wanted) -> Amount | None:
@@ -129,7 +152,13 @@ def _party(given: Mapping[str, Any], wanted: Wanted, core: Core) -> Party:
 
 
 def _document(
-    given: Mapping[str, Any], keys: Sequence[str], core: Core, content: dict[str, bytes], *, largest: int
+    given: Mapping[str, Any],
+    keys: Sequence[str],
+    core: Core,
+    content: dict[str, bytes],
+    *,
+    meeting: str | None,
+    largest: int,
 ) -> SignedDocument:
     source = str(given.get("document") or "")
     version = given.get("version", 1)
@@ -137,7 +166,7 @@ def _document(
     if source:
         room: DocumentsService = core.service("documents")
         found = room.get(source)
-        _check(found.state == "ready", "documents")
+        _check(found.state == "ready" and found.meeting == meeting, "documents")
         data, name, version = room.content(source), name or found.name, found.version
     else:
         data = given.get("data", b"")
