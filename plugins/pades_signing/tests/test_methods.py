@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.plugin_api import SigningRequest
+from sidecar.plugin_api import NotFoundError, Record, SigningRequest
 from sidecar.testing import Clock
+from tillit_pades_signing.budgets import Budgets
 from tillit_pades_signing.methods.sms import SmsSigning
 from tillit_pades_signing.methods.touch import TouchSigning, read_strokes
 
@@ -27,16 +28,45 @@ REQUEST = SigningRequest(
     same_device=False,
     return_url=None,
     visible_text="Jag skriver under.",
-    hidden_data=b'{"act":"sign"}',
+    hidden_data=b'{"signing":"sg1","person":"per1","attempt":"try1"}',
     contact={"sms": "+46701740605"},
 )
 DRAWN = json.dumps([[[x / 20, 0.5] for x in range(20)]])
 CLOCK = Clock(datetime(2026, 11, 24, 12, 0, tzinfo=UTC))
 
 
+class KeptRecords:
+    """The plugin's records as far as counting needs them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Record] = {}
+
+    def records(self) -> "KeptRecords":
+        return self
+
+    def keep(self, effect: Any) -> Any:
+        return effect(self)
+
+    def get(self, collection: str, id: str) -> Record:
+        if id not in self._kept:
+            raise NotFoundError("There is no such record.")
+        return self._kept[id]
+
+    def put(self, collection: str, id: str, body: Any, *, meeting: str | None, expected: int) -> None:
+        self._kept[id] = Record(id, meeting, expected + 1, body, CLOCK.now)
+
+    def add_errand(self, kind: str, body: Any, **more: Any) -> None:
+        return None
+
+
+def an_sms(clock: Clock) -> SmsSigning:
+    core: Any = KeptRecords()
+    return SmsSigning(clock=clock, code_key=b"k" * 32, budgets=Budgets(core=core, clock=clock, key=b"k" * 32))
+
+
 @pytest.fixture
 def sms() -> SmsSigning:
-    return SmsSigning(clock=Clock(), code_key=b"k" * 32)
+    return an_sms(Clock())
 
 
 def _code(step: Any) -> str:
@@ -129,14 +159,14 @@ def test_wrong_code_costs_a_try_and_five_end_it(sms: SmsSigning) -> None:
 
 def test_code_dies_after_five_minutes_and_a_new_one_brings_no_new_tries() -> None:
     clock = Clock()
-    sms = SmsSigning(clock=clock, code_key=b"k" * 32)
+    sms = an_sms(clock)
     first = sms.start(REQUEST)
     second_wrong = "000000" if _code(first) != "000000" else "111111"
     tried = sms.submit(REQUEST, first.state, {"code": second_wrong})
     assert sms.submit(REQUEST, tried.state, {"again": "yes"}).message == "pades_signing.sms.wait"
     clock.on(seconds=31)
     again = sms.submit(REQUEST, tried.state, {"again": "yes"})
-    assert again.state["tries"] == 4
+    assert again.view["tries_left"] == 4
     assert sms.submit(REQUEST, again.state, {"code": _code(first)}).status == "pending" or _code(first) == _code(again)
     clock.on(minutes=5)
     assert sms.submit(REQUEST, again.state, {"code": _code(again)}).message == "pades_signing.sms.expired"

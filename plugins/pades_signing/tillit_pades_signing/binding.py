@@ -33,6 +33,12 @@ def hidden_data(signing: Signing, party: Party, *, attempt: str) -> str:
     return json.dumps(bound, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
+def act_of(hidden: bytes) -> str:
+    """Return what stays of `hidden_data` when a party begins anew: which signing it is, and who signs."""
+    bound = json.loads(hidden)
+    return f"{bound['signing']}.{bound['person']}"
+
+
 def visible_text(signing: Signing, party: Party, *, t: Words, bank: str) -> str:
     """Return what the person reads where they confirm: the act, each document with its control code, the amount."""
     lines = [t(f"pades_signing.text.{signing.act}", title=signing.title, bank=bank)]

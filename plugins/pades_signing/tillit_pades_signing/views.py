@@ -10,7 +10,6 @@ from tillit_pades_signing.model import Party, PartyState, SignedDocument, Signin
 from tillit_pades_signing.signings import Signings
 from tillit_pades_signing.words import until
 
-
 FILE_CHANNELS = frozenset({"inbox", "email"})  # a text message carries no file
 
 

@@ -1,6 +1,9 @@
 """Signing by a code to the telephone. The message names the document and its control code, so that nobody reads
 out a code without knowing what for. The code is worth one try at this one act.
 
+Who begins anew gets no new codes and no new guesses: both are counted for a day per party of a signing, the codes
+per telephone too, and each guess before it is looked at.
+
 The outgoing code stands once in a step's state, under "send": the caller takes it out before it keeps the state
 and queues the message in the transaction of the act.
 """
@@ -13,13 +16,16 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sidecar.plugin_api import LoA, SigningRequest, SignStep, from_text, to_text
+from tillit_pades_signing.binding import act_of
+from tillit_pades_signing.budgets import Budgets, BudgetSpentError
 from tillit_pades_signing.methods.bound import STARTED, binding, completed, failed, is_of
 
 LENGTH = 6
 CODE_TTL = timedelta(minutes=5)
 NEW_CODE_GAP = timedelta(seconds=30)
-TRIES = 5  # for the whole of an attempt: a new code brings no new guesses
-NEW_CODES = 3
+TRIES = 5  # a day, however many codes: five guesses among a million
+CODES = 4  # a day
+CODES_A_NUMBER = 10  # a day to one telephone, whoever asks for them in however many signings
 
 
 class SmsSigning:
@@ -29,13 +35,16 @@ class SmsSigning:
     loa = LoA.LOW
     kind: Literal["touch", "sms", "eid"] = "sms"
 
-    def __init__(self, *, clock: Callable[[], datetime], code_key: bytes) -> None:
-        self._clock, self._key = clock, code_key
+    def __init__(self, *, clock: Callable[[], datetime], code_key: bytes, budgets: Budgets) -> None:
+        self._clock, self._key, self._budgets = clock, code_key, budgets
 
     def start(self, request: SigningRequest) -> SignStep:
         if not request.contact.get("sms"):
             return failed("sms.no_number")
-        return self._send(request, tries=TRIES, codes=NEW_CODES, message="sms.sent")
+        if self._tries_left(request) == 0:
+            return failed("sms.too_many")
+        refused = self._code_refused(request)
+        return failed(refused) if refused else self._send(request, "sms.sent")
 
     def poll(self, request: SigningRequest, state: Mapping[str, Any]) -> SignStep:
         refused = self._refused(request, state)
@@ -51,11 +60,14 @@ class SmsSigning:
         code = _six_digits(answer.get("code", ""))
         if code is None:
             return self._waiting(request, state, "sms.six_digits")
-        left = int(state["tries"]) - 1
+        try:
+            left = self._budgets.take(f"tries:{act_of(request.hidden_data)}", most=TRIES, meeting=request.meeting)
+        except BudgetSpentError:
+            return failed("sms.too_many")
         if not hmac.compare_digest(self._digest(request, str(state["salt"]), code), str(state["code"])):
-            if left <= 0:
+            if left == 0:
                 return failed("sms.too_many")
-            return self._waiting(request, {**state, "tries": left}, "sms.wrong", left=left)
+            return self._waiting(request, state, "sms.wrong", left=left)
         proof = {"sent_at": state["sent_at"], "number_ends": request.contact["sms"][-2:]}
         return completed(request, method=self.name, loa=self.loa, at=self._clock(), proof=proof)
 
@@ -72,13 +84,23 @@ class SmsSigning:
         return None
 
     def _again(self, request: SigningRequest, state: Mapping[str, Any]) -> SignStep:
-        if int(state["codes"]) <= 0:
-            return self._waiting(request, state, "sms.no_more")
-        if self._clock() - from_text(str(state["sent_at"])) < NEW_CODE_GAP:
-            return self._waiting(request, state, "sms.wait")
-        return self._send(request, tries=int(state["tries"]), codes=int(state["codes"]) - 1, message="sms.again")
+        refused = self._code_refused(request)
+        return self._waiting(request, state, refused) if refused else self._send(request, "sms.again")
 
-    def _send(self, request: SigningRequest, *, tries: int, codes: int, message: str) -> SignStep:
+    def _code_refused(self, request: SigningRequest) -> str | None:
+        """Count a code that is about to leave, or say why none leaves."""
+        try:
+            act = f"codes:{act_of(request.hidden_data)}"
+            self._budgets.take(act, most=CODES, gap=NEW_CODE_GAP, meeting=request.meeting)
+            self._budgets.take(f"number:{request.contact['sms']}", most=CODES_A_NUMBER)
+        except BudgetSpentError as spent:
+            return "sms.wait" if spent.too_soon else "sms.no_more"
+        return None
+
+    def _tries_left(self, request: SigningRequest) -> int:
+        return self._budgets.left(f"tries:{act_of(request.hidden_data)}", most=TRIES)
+
+    def _send(self, request: SigningRequest, message: str) -> SignStep:
         code, salt = f"{secrets.randbelow(10**LENGTH):0{LENGTH}d}", secrets.token_hex(8)
         state = {
             STARTED: binding(request),
@@ -86,8 +108,6 @@ class SmsSigning:
             "salt": salt,
             "code": self._digest(request, salt, code),
             "sent_at": to_text(self._clock()),
-            "tries": tries,
-            "codes": codes,
         }
         step = self._waiting(request, state, message)
         return SignStep(step.status, step.message, step.params, step.view, {**state, "send": code})
@@ -96,7 +116,7 @@ class SmsSigning:
         view = {
             "field": "code",
             "length": LENGTH,
-            "tries_left": state["tries"],
+            "tries_left": self._tries_left(request),
             "number_ends": request.contact["sms"][-2:],
         }
         return SignStep("pending", f"pades_signing.{message}", params, view, dict(state))
