@@ -6,6 +6,7 @@ around words that carry weight. Nothing in a value is ever markup, and nothing i
 """
 
 import logging
+import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_datetime
+from babel.dates import format_datetime, format_timedelta
 from babel.units import format_unit
 from markupsafe import Markup, escape
 
@@ -128,6 +129,12 @@ def own_catalogue() -> Catalogue:
     return load_catalogue()
 
 
+def _whole_years(days: int) -> int:
+    """Return how many years these days are, each of 365 days or with its leap days; 0 when they are not years."""
+    years = days // 365
+    return years if days - years * 365 <= (years + 3) // 4 else 0
+
+
 class Translator:
     """Speaks one language. Called as t("lobby.waiting", adviser="Elin").
 
@@ -226,13 +233,20 @@ class Translator:
     def period(self, length: timedelta) -> str:
         """tio år as "10 år": whole years where it is years, else months, days or minutes."""
         days = length.days
-        if days and days % 365 == 0:
-            return str(format_unit(days // 365, "duration-year", locale=self.locale))
+        if years := _whole_years(days):
+            return str(format_unit(years, "duration-year", locale=self.locale))
         if days and days % 30 == 0:
             return str(format_unit(days // 30, "duration-month", locale=self.locale))
-        if days:
-            return str(format_unit(days, "duration-day", locale=self.locale))
+        if days:  # not format_unit: CLDR's Dutch has no pattern for "duration-day"
+            return str(format_timedelta(timedelta(days=days), "day", threshold=math.inf, locale=self.locale))
         return str(format_unit(int(length.total_seconds()) // 60, "duration-minute", locale=self.locale))
+
+    def method(self, name: str) -> str:
+        """Return a way to sign in as it stands inside a sentence: "BankID", "en kod till telefon eller e-post"."""
+        for key in (f"{name}.named", f"{name}.title"):
+            if self.has(key):
+                return self.t(key)
+        return name
 
     def listing(self, items: Sequence[str], *, either: bool = False) -> str:
         """BankID, Freja och MitID; with either=True: BankID, Freja eller MitID."""

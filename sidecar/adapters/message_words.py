@@ -34,7 +34,7 @@ class TemplateWords:
 
     def sign_in_words(self, providers: frozenset[str], language: str) -> str:
         translator = Translator(language, self._catalogue())
-        titles = [translator.t(f"{name}.title") for name in sorted(providers) if translator.has(f"{name}.title")]
+        titles = [translator.method(name) for name in sorted(providers) if translator.has(f"{name}.title")]
         return translator.listing(titles, either=True)
 
     def date_and_time(self, moment: datetime, language: str, zone: ZoneInfo) -> tuple[str, str]:

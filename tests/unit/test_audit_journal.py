@@ -65,8 +65,8 @@ def entry(kind: str, actor: str = "per_maja", **data: Any) -> Entry:
         ),
         (
             entry("permission.refused", act="whiteboard.opened", rule="default/refused"),
-            "Nekat: Maja Granlid fick inte. Regel: default/refused.",
-            "Refused: Maja Granlid was not allowed. Rule: default/refused.",
+            "Nekat: Maja Granlid försökte göra något som rollen inte får. Regel: default/refused.",
+            "Refused: Maja Granlid tried to do something this role may not. Rule: default/refused.",
         ),
         (
             entry("mute.done", "st_elin", participant="p_elin", target="p_maja", media="audio"),

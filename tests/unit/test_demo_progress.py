@@ -126,6 +126,8 @@ def test_attempts_are_seen_by_what_was_refused() -> None:
     assert tries_done([event("permission.refused", "adviser", act="share.started", surface="monitor")]) == {
         "whole_screen"
     }
+    assert tries_done([event("share.cut", "adviser", reason="canary")]) == {"internal_page"}
+    assert tries_done([event("share.cut", "adviser", reason="down")]) == set()
 
 
 def test_a_refused_window_is_not_a_refused_screen() -> None:

@@ -136,10 +136,13 @@ def test_periods_and_lists_are_words() -> None:
     speak = Translator("sv", strict=True)
 
     assert speak.period(timedelta(days=3650)) == "10 år"
+    assert speak.period(timedelta(days=3653)) == "10 år"  # with three leap days among them
+    assert speak.period(timedelta(days=364)) == "364 dygn"
     assert speak.period(timedelta(days=90)) == "3 månader"
     assert speak.period(timedelta(minutes=30)) == "30 minuter"
     assert speak.listing(["BankID", "Freja", "MitID"], either=True) == "BankID, Freja eller MitID"
     assert speak.listing(["BankID"]) == "BankID"
+    assert Translator("nl", strict=True).period(timedelta(days=45)) == "45 dagen"
 
 
 @pytest.mark.parametrize(

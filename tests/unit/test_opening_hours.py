@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sidecar.domain.opening_hours import OpeningHours, read_opening_hours
+from sidecar.domain.opening_hours import WEEKDAYS, OpeningHours, read_opening_hours
 
 ZONE = "Europe/Stockholm"
 HOURS = read_opening_hours({"tuesday": "08:00-20:00", "sunday": "00:00-24:00"}, zone=ZONE)
+
+ROUND_THE_CLOCK = dict.fromkeys(WEEKDAYS, "00:00-24:00")
 
 
 def at(text: str) -> datetime:
@@ -84,3 +86,9 @@ def test_hours_that_cannot_be_are_refused_with_their_day(table: dict[str, str]) 
 def test_hours_may_be_written_as_people_write_them(written: str) -> None:
     assert read_opening_hours({"monday": written}, zone=ZONE).spans == {"monday": (480, 1200)}
     assert isinstance(read_opening_hours({"monday": written}, zone=ZONE), OpeningHours)
+
+
+def test_round_the_clock_is_every_minute_of_every_day() -> None:
+    assert read_opening_hours(ROUND_THE_CLOCK, zone=ZONE).is_always
+    assert not read_opening_hours(ROUND_THE_CLOCK | {"sunday": "00:00-23:59"}, zone=ZONE).is_always
+    assert not HOURS.is_always

@@ -5,9 +5,12 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_datetime
 
 Words = Callable[..., str]
+
+# As on the product's own pages: a full stop between hours and minutes where the language's authority has one.
+_CLOCK = {"sv": "HH.mm", "nb": "HH.mm", "da": "HH.mm", "fi": "H.mm"}
 
 
 @lru_cache(maxsize=4096)
@@ -23,7 +26,7 @@ def moment(at: datetime, *, language: str, zone: str) -> str:
 def until(at: datetime, *, language: str, zone: str) -> str:
     """Return a moment as people say one: the day and the minute, where the room's other times are."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{format_date(local, 'd MMMM y', locale=language)}, {format_time(local, 'short', locale=language)}"
+    return format_datetime(local, f"d MMMM y, {_CLOCK.get(language, 'HH:mm')}", locale=language)
 
 
 def level(loa: int, t: Words) -> str:

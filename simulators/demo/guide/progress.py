@@ -18,7 +18,7 @@ from sidecar.domain.clock import from_text, to_text
 from simulators.demo.guide.bank import Bank, BankError, Checked
 
 STEPS = ("book", "open", "identify", "admit", "observe", "share", "calculate", "show", "sign", "end", "check")
-TRIES = ("wrong_person", "weak_check", "whole_screen", "changed_byte")
+TRIES = ("wrong_person", "weak_check", "whole_screen", "internal_page", "changed_byte")
 _STORY_TYPE = "mortgage"
 _OVER = "ended"
 _LIVE = {"open": 2, "booked": 1}  # a meeting that runs is the one the story is about
@@ -78,6 +78,8 @@ def tries_done(events: Iterable[Event]) -> set[str]:
     for each in events:
         if each.kind == "sign_in.wrong_person":
             found.add("wrong_person")
+        if each.kind == "share.cut" and each.data.get("reason") == "canary":
+            found.add("internal_page")
         refused = each.data.get("act") if each.kind == "permission.refused" else None
         if refused == "staff.call_check":
             found.add("weak_check")
