@@ -3,6 +3,8 @@
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 
 from werkzeug.serving import make_server
 
@@ -12,6 +14,14 @@ from sidecar.bridge.testing import local_address
 from sidecar.domain import clock
 from sidecar.testing import Product
 from tests.servers.ports import free_port
+
+
+def until_true(condition: Callable[[], object], *, within_s: float = 60) -> None:
+    """Return as soon as the condition holds, or raise AssertionError: for what the product's processes tell later."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class BridgeBeside:
