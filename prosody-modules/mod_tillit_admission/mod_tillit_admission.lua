@@ -7,6 +7,7 @@ local destroy_session = require "core.sessionmanager".destroy_session;
 local json_encode = require "util.json".encode;
 local st = require "util.stanza";
 local timer = require "util.timer";
+local jid_bare = require "util.jid".bare;
 local jid_node = require "util.jid".node;
 local jid_resource = require "util.jid".resource;
 local now = require "util.time".now;
@@ -35,14 +36,15 @@ local ask_url = module:get_option_string("tillit_admission_url");
 local ask_target = ask_url and (ask_url:match("^https?://[^/]+(/.*)$") or "/");
 local ask_timeout = 3;  -- seconds
 local max_token_age = 150;  -- seconds: lifetime and skew; a token older than this is refused for its age
--- room JID -> nick -> { session =, grant = }. The grant beside the session: Prosody empties a session that is gone.
-local present = {};
+-- room's name -> session -> { session =, grant =, occupant = JID while inside, due = when it is looked at }: everybody
+-- who has logged in for a room, inside or not. The grant beside the session: Prosody empties a session that is gone.
+local logged_in = {};
 local muc;  -- looked for once: Prosody goes through its settings each time it is asked
 local spent = spent_ids.open(prosody.paths.data .. "/tillit-spent", math.floor(now()));
 
 function module.unload()
 	spent:close();
-	state.expel, state.is_spent, state.roster = nil, nil, nil;
+	state.expel, state.keep, state.logged_in, state.roster, state.why_closed = nil, nil, nil, nil, nil;
 end
 
 -- A token issued before this moment does not open this room, for this person or for anybody.
@@ -59,7 +61,18 @@ local function was_turned_away(grant)
 	return false;
 end
 
-local function is_spent(grant) return spent:knows("jti:" .. grant.jti, math.floor(now())); end
+-- Return nil while a token opens its room, else the rule.
+local function why_closed(grant)
+	if spent:knows("jti:" .. grant.jti, math.floor(now())) then return "token-spent"; end
+	return was_turned_away(grant) and "turned-away" or nil;
+end
+
+local function is_inside(grant) return grant.nick ~= nil and not grant.left; end
+
+local function room_of(name)
+	muc = muc or module:depends("muc");
+	return muc.get_room_from_jid(name .. "@" .. module.host);
+end
 
 -- Return nil when the token opens this room now, else condition and rule. May wait for keys where it can.
 local function why_not(session, grant, room)
@@ -77,8 +90,8 @@ local function why_not(session, grant, room)
 		return "not-allowed", "token-expired";
 	end
 	if not keys:current() then return "service-unavailable", "sidecar-unreachable"; end
-	if is_spent(grant) then return "not-allowed", "token-spent"; end
-	if was_turned_away(grant) then return "not-allowed", "turned-away"; end
+	local closed = why_closed(grant);
+	if closed then return "not-allowed", closed; end
 end
 
 -- Record, then spend, then let in: in doubt the token is lost, not used twice.
@@ -118,6 +131,7 @@ end
 local function ask(grant)
 	if not ask_url then return true; end
 	if not state.sign_request or not async.ready() then return nil, "service-unavailable", "sidecar-unreachable"; end
+	local permissions_before, until_before = grant.permissions, grant.session_until;
 	local status, text = post(json_encode({ room = grant.room, participant = grant.id, jti = grant.jti }));
 	local said = status == 200 and strict_json.decode_object(text or "");
 	if not said then
@@ -129,8 +143,11 @@ local function ask(grant)
 	if not permissions or not tokens.is_moment(said.session_until) then
 		return nil, "service-unavailable", "sidecar-unreachable";
 	end
-	if said.session_until <= now() then return nil, "not-allowed", "session-over"; end
-	grant.permissions, grant.session_until = permissions, said.session_until;
+	-- What a command said while we waited is newer than the answer.
+	if grant.permissions == permissions_before and grant.session_until == until_before then
+		if said.session_until <= now() then return nil, "not-allowed", "session-over"; end
+		grant.permissions, grant.session_until = permissions, said.session_until;
+	end
 	return true;
 end
 
@@ -153,6 +170,17 @@ local function stamp(stanza, grant)
 	stanza:text_tag("jitsi_participant_region", grant.region);
 end
 
+-- What is in a join was judged by the token, or by what a command said since: judge it anew where a right is gone.
+-- Returns true where it was refused.
+local function judge_again(session, stanza, grant)
+	for name in pairs(grant.judged_by or {}) do
+		if not grant.permissions[name] then
+			local event = { origin = session, stanza = stanza };
+			return prosody.hosts[session.host].events.fire_event("pre-presence/full", event);
+		end
+	end
+end
+
 -- 50: after Jitsi's token_verification (99), before its join queue (8), Prosody's own checks and the lobby (-4).
 module:hook("muc-occupant-pre-join", function(event)
 	local session, room = event.origin, event.room;
@@ -166,7 +194,11 @@ module:hook("muc-occupant-pre-join", function(event)
 	if not jid_resource(event.occupant.nick):find("^[A-Za-z0-9][A-Za-z0-9_]*$") then
 		return xmpp_session.refuse(event, "not-acceptable", "nick-form");
 	end
-	if room:get_occupant_by_nick(event.occupant.nick) then return; end  -- taken: Prosody says so, the token stays good
+	local taken = room:get_occupant_by_nick(event.occupant.nick);
+	if taken and taken.bare_jid == jid_bare(session.full_jid) then  -- Prosody would let it in beside the first
+		return xmpp_session.refuse(event, "conflict", "nick-taken");
+	end
+	if taken then return; end  -- Prosody says so, the token stays good
 	if not grant.admitted then
 		local admitted, why, which = ask(grant);
 		if not admitted then return xmpp_session.refuse(event, why, which); end
@@ -174,13 +206,13 @@ module:hook("muc-occupant-pre-join", function(event)
 		if session.type ~= "c2s" then return true; end
 		condition, rule = why_not(session, grant, room);
 		if condition then return xmpp_session.refuse(event, condition, rule); end
-		muc = muc or module:depends("muc");
-		if muc.get_room_from_jid(room.jid) ~= room then
+		if room_of(grant.room) ~= room then
 			return xmpp_session.refuse(event, "not-allowed", "room-not-open");
 		end
 	end
 	local ok, err = admit(grant);
 	if not ok then return xmpp_session.refuse(event, "service-unavailable", err); end
+	if judge_again(session, event.stanza, grant) then return true; end
 	stamp(event.stanza, grant);
 end, 50);
 
@@ -205,68 +237,113 @@ module:hook("muc-occupant-pre-join", function(event)
 	event.occupant.role = grant.moderator and "moderator" or "participant";
 end, -3.7);
 
--- Put an occupant out of the room and off the server. entry: as in `present`.
+-- Put somebody out of the room, where they are in it, and off the server. room: nil where there is none.
 local function expel(room, entry, reason)
 	local grant, session = entry.grant, entry.session;
 	grant.left = true;
-	local occupant_jid = room.jid .. "/" .. grant.nick;
-	if room:get_occupant_by_nick(occupant_jid) then room:set_role(true, occupant_jid, nil, reason); end
-	if session.close then session:close({ condition = "policy-violation", text = reason }); end
-	-- A stream asleep (XEP-0198) has no connection to close: forget it, so that nobody wakes it.
+	if room and entry.occupant and room:get_occupant_by_nick(entry.occupant) then
+		room:set_role(true, entry.occupant, nil, reason);
+	end
+	-- Whose connection was given to a resumed stream (XEP-0198) has none of its own: closing it would end the other.
+	local was_taken_over = session.type == "c2s" and not session.full_jid;
+	if session.close and not was_taken_over then session:close({ condition = "policy-violation", text = reason }); end
+	-- A stream asleep has no connection to close: forget it, so that nobody wakes it.
 	if session.hibernating and not session.destroyed then destroy_session(session, reason); end
 end
 
--- Each session's end is looked at when it is due: session_until may have moved meanwhile.
-local function watch(room, entry)
-	local grant = entry.grant;
-	module:add_timer(math.max(0, grant.session_until - now()), function()
-		if grant.left then return; end
-		local rest = grant.session_until - now();
-		if rest > 0 then return rest; end
-		xmpp_session.record("session.ended", grant.room, grant.id, { reason = "session-over" });
-		expel(room, entry, "session-over");
+local function forget(entry)
+	local here = logged_in[entry.grant.room];
+	if not here then return; end
+	here[entry.session] = nil;
+	if next(here) == nil then logged_in[entry.grant.room] = nil; end
+end
+
+-- Until when somebody may stay on the server: who has not gone in, as long as the token could still let them in.
+local function ends_at(grant)
+	return grant.admitted and grant.session_until or math.min(grant.session_until, grant.expires + tokens.skew);
+end
+
+-- Look at somebody's end when it is due: it may have moved meanwhile. One timer each, also after this was called anew.
+local function watch(entry)
+	local grant, due = entry.grant, ends_at(entry.grant);
+	if entry.due and entry.due <= due then return; end  -- that timer goes on where it finds time left
+	entry.due = due;
+	module:add_timer(math.max(0, due - now()), function()
+		if entry.due ~= due then return; end  -- a nearer one was set
+		if entry.session.destroyed then return forget(entry); end
+		local rest = ends_at(grant) - now();
+		if rest > 0 then
+			due = now() + rest;
+			entry.due = due;
+			return rest;
+		end
+		if is_inside(grant) then
+			xmpp_session.record("session.ended", grant.room, grant.id, { reason = "session-over" });
+		end
+		expel(room_of(grant.room), entry, "session-over");
+		forget(entry);
 	end);
+end
+
+-- Called at login: from here on commands and the clock reach this session.
+local function keep(session, grant)
+	local here = logged_in[grant.room] or {};
+	logged_in[grant.room] = here;
+	here[session] = { session = session, grant = grant };
+	watch(here[session]);
 end
 
 module:hook("muc-occupant-joined", function(event)
 	local session, room = event.origin, event.room;
 	local grant = xmpp_session.grant_of(session);
 	if not grant then return; end
-	grant.nick = jid_resource(event.nick);
-	local here = present[room.jid] or {};
-	present[room.jid] = here;
+	local here = logged_in[grant.room];
+	local entry = here[session];
 	for _, other in pairs(here) do
-		if other.grant.id == grant.id then expel(room, other, "replaced"); end
+		if other ~= entry and other.grant.id == grant.id and is_inside(other.grant) then expel(room, other, "replaced"); end
 	end
-	local entry = { session = session, grant = grant };
-	present[room.jid], here[event.nick] = here, entry;
+	grant.nick, entry.occupant = jid_resource(event.nick), event.nick;
 	if not xmpp_session.record("media.joined", grant.room, grant.id, {}) then
 		expel(room, entry, "events-unwritable");
 		return;
 	end
-	watch(room, entry);
+	watch(entry);
 end);
 
 module:hook("muc-occupant-left", function(event)
-	local here = present[event.room.jid];
-	local entry = here and here[event.nick];
-	if not entry then return; end
-	here[event.nick] = nil;
-	if next(here) == nil then present[event.room.jid] = nil; end
-	entry.grant.left = true;
-	xmpp_session.record("media.left", entry.grant.room, entry.grant.id, { reason = "left" });
+	for _, entry in pairs(logged_in[jid_node(event.room.jid)] or {}) do
+		local grant = entry.grant;
+		if entry.occupant == event.nick then
+			grant.left, entry.occupant = true, nil;
+			xmpp_session.record("media.left", grant.room, grant.id, { reason = "left" });
+			if entry.session.destroyed then forget(entry); end
+			return;
+		end
+	end
 end);
 
--- For mod_tillit_control and the login.
-state.is_spent = is_spent;
-state.turn_away = turn_away;
+-- For mod_tillit_control, mod_tillit_sources and the login.
 state.expel = expel;
+state.keep = keep;
 state.re_watch = watch;
+state.turn_away = turn_away;
+state.why_closed = why_closed;
 
--- Return who is in a room, by its name: room object or nil, { participant id -> entry of `present` }.
-function state.roster(name)
-	local room = module:depends("muc").get_room_from_jid(name .. "@" .. module.host);
+-- Return who has logged in for a room, by its name, inside or not: room object or nil, list of entries. participant:
+-- theirs only, nil for everybody's.
+function state.logged_in(name, participant)
 	local found = {};
-	for _, entry in pairs(room and present[room.jid] or {}) do found[entry.grant.id] = entry; end
-	return room, found;
+	for _, entry in pairs(logged_in[name] or {}) do
+		if not participant or entry.grant.id == participant then found[#found + 1] = entry; end
+	end
+	return room_of(name), found;
+end
+
+-- Return who is in a room, by its name: room object or nil, { participant id -> entry }.
+function state.roster(name)
+	local found = {};
+	for _, entry in pairs(logged_in[name] or {}) do
+		if is_inside(entry.grant) then found[entry.grant.id] = entry; end
+	end
+	return room_of(name), found;
 end

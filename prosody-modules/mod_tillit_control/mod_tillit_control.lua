@@ -72,20 +72,24 @@ local function reason_of(request)
 	return reason:find("^[a-z][a-z_-]*$") and #reason <= 64 and reason or "expelled";
 end
 
+-- participant: nil for everybody. Returns the room, where there is one.
+local function put_out(room_name, participant, reason)
+	local room, entries = state.logged_in(room_name, participant);
+	for _, entry in ipairs(entries) do state.expel(room, entry, reason); end
+	return room;
+end
+
 local function expel(event, room_name, participant)
-	local room, people = state.roster(room_name);
-	local reason = reason_of(event.request);
-	-- First the token that may be on its way, then who is inside.
+	-- First the token that may be on its way, then whoever came with one: inside, or logged in beside that.
 	if not state.turn_away(room_name, participant) then return problem(event, 503, "spent-unwritable"); end
-	if people[participant] then state.expel(room, people[participant], reason); end
+	put_out(room_name, participant, reason_of(event.request));
 	return ok(event);
 end
 
 local function end_room(event, room_name)
-	local room, people = state.roster(room_name);
 	local reason = reason_of(event.request);
 	if not state.turn_away(room_name, nil) then return problem(event, 503, "spent-unwritable"); end
-	for _, entry in pairs(people) do state.expel(room, entry, reason); end
+	local room = put_out(room_name, nil, reason);
 	if room then room:destroy(nil, reason); end
 	return ok(event);
 end
@@ -112,13 +116,18 @@ local function set_permissions(event, room_name, participant)
 	for name in pairs(said) do
 		if name ~= "permissions" and name ~= "session_until" then return problem(event, 400, "invalid-input"); end
 	end
-	local room, people = state.roster(room_name);
-	local entry = people[participant];
-	if not entry then return problem(event, 404, "not-found"); end
-	entry.grant.permissions, entry.grant.session_until = permissions, session_until;
-	state.re_watch(room, entry);
-	if state.enforce then state.enforce(room, entry.session); end
-	return ok(event);
+	local room, entries = state.logged_in(room_name, participant);
+	local found = false;
+	for _, entry in ipairs(entries) do
+		local grant = entry.grant;
+		if not grant.left then
+			found = true;
+			grant.permissions, grant.session_until = permissions, session_until;
+			state.re_watch(entry);
+			if entry.occupant and state.enforce then state.enforce(room, entry.session); end
+		end
+	end
+	return found and ok(event) or problem(event, 404, "not-found");
 end
 
 local mute_namespaces = {

@@ -21,17 +21,56 @@ end
 local known_attributes = { to = true, from = true, type = true, id = true, ["xml:lang"] = true };
 local nothing = {};
 
+-- Return the participant who bears a nick in a room, or nil.
+local function who_is(room, nick)
+	local _, people = xmpp_session.state.roster(room);
+	for id, entry in pairs(people) do
+		if entry.grant.nick == nick then return id; end
+	end
+end
+
+-- Return the participant whose connection this is, where it is for this room, or nil.
+local function whose(room, jid)
+	local grant = xmpp_session.grant_of(prosody.full_sessions[jid]);
+	return grant and grant.room == room and grant.id or nil;
+end
+
 local function here_of(session, grant)
 	local here = grant.here;
 	if not here or here.self ~= session.full_jid then
 		here = {
 			host = module.host, muc = muc, lobby = lobby, focus = focus, breakout = breakout, services = services,
 			room = grant.room, self = session.full_jid,
+			who_is = function(nick) return who_is(grant.room, nick); end,
+			whose = function(jid) return whose(grant.room, jid); end,
 		};
 		grant.here = here;
 	end
 	here.nick = grant.nick;
 	return here;
+end
+
+-- What it takes to come in, and no more: on the way in, and after leaving, a grant gives no right.
+local way_in = {
+	["urn:xmpp:ping"] = true, ["http://jabber.org/protocol/disco#info"] = true,
+	["http://jabber.org/protocol/disco#items"] = true, ["urn:xmpp:extdisco:1"] = true, ["urn:xmpp:extdisco:2"] = true,
+	["jabber:iq:roster"] = true, ["urn:ietf:params:xml:ns:xmpp-session"] = true,
+	["http://jitsi.org/protocol/focus"] = true,
+};
+
+local function is_on_the_way_in(stanza)
+	if stanza.name ~= "iq" then return stanza.name == "presence"; end
+	if stanza.attr.type == "result" or stanza.attr.type == "error" then return true; end
+	local payload = stanza.tags[1];
+	return payload ~= nil and way_in[payload.attr.xmlns] == true;
+end
+
+-- Return nil where a stanza can be judged, else the rule that forbids it whatever it says.
+local function why_not_now(stanza, grant, is_inside)
+	-- When a connection is lost, Prosody says goodbye in the person's name: that always has to reach the room.
+	if stanza.name == "presence" and stanza.attr.type == "unavailable" then return nil; end
+	if grant.session_until <= now() then return "session-over"; end
+	if not is_inside and not is_on_the_way_in(stanza) then return "not-inside"; end
 end
 
 local function guard(event)
@@ -52,16 +91,19 @@ local function guard(event)
 		module:log("error", "mod_tillit_admission does not stand: nobody can join");
 		return xmpp_session.refuse(event, "service-unavailable", "gate-missing");
 	end
-	local may = not grant.left and grant.session_until > now() and grant.permissions or nothing;
-	local verdict = acts.judge(stanza, may, here_of(session, grant));
+	local is_inside = grant.nick ~= nil and not grant.left;
+	local closed = why_not_now(stanza, grant, is_inside);
+	if closed then return xmpp_session.refuse(event, "not-allowed", closed); end
+	local verdict = acts.judge(stanza, is_inside and grant.permissions or nothing, here_of(session, grant));
 	if not verdict.allow then return xmpp_session.refuse(event, verdict.condition, verdict.rule); end
 	if verdict.record and not xmpp_session.record(verdict.record, grant.room, grant.id, verdict.data) then
 		return xmpp_session.refuse(event, "service-unavailable", "events-unwritable");
 	end
 	if stanza.name == "presence" then
-		local left_out = presence_rules.rewrite(stanza, grant, may);
-		-- When a connection is lost, Prosody says goodbye in the person's name, with a status: nobody overstepped.
-		if stanza.attr.type == "unavailable" then left_out = nothing; end
+		-- A join is judged by what the token grants, and once more at the door if that says less.
+		grant.judged_by = not grant.left and grant.permissions or nothing;
+		local left_out = presence_rules.rewrite(stanza, grant, grant.judged_by);
+		if stanza.attr.type == "unavailable" then left_out = nothing; end  -- Prosody's own has a status in it
 		for _, dropped in ipairs(left_out) do
 			module:log("info", "left out of a presence: rule=%s", dropped[2]);
 			xmpp_session.record("message.dropped", grant.room, grant.id, { type = "presence", rule = dropped[2] });

@@ -31,11 +31,6 @@ end
 -- Return the grant of a session that came with a verified join token, or nil.
 local function grant_of(session) return session and session.tillit; end
 
-local function may(session, permission)
-	local grant = grant_of(session);
-	return grant ~= nil and not grant.left and grant.session_until > now() and grant.permissions[permission] == true;
-end
-
 local admin_roles = { ["prosody:admin"] = true, ["prosody:operator"] = true };
 
 local function is_admin(bare_jid)
@@ -61,8 +56,10 @@ local function open_session(session, token, room, keys)
 	local expected = { keys = current, algorithm = algorithm, issuer = issuer, audience = audience, room = room };
 	local grant, err = tokens.verify_join_token(token, expected, math.floor(now()));
 	if not grant then return nil, err; end
-	if state.is_spent and state.is_spent(grant) then return nil, "token-spent"; end
+	local closed = state.why_closed and state.why_closed(grant);
+	if closed then return nil, closed; end
 	session.tillit = grant;
+	if state.keep then state.keep(session, grant); end
 	return true;
 end
 
@@ -86,6 +83,6 @@ local function refuse(event, condition, rule, kind)
 end
 
 return {
-	grant_of = grant_of; is_trusted = is_trusted; join_keys = join_keys; may = may; open_session = open_session;
+	grant_of = grant_of; is_trusted = is_trusted; join_keys = join_keys; open_session = open_session;
 	record = record; refuse = refuse; state = state;
 };

@@ -11,9 +11,10 @@ import pytest
 from sidecar.domain.clock import to_text, utc_now
 from sidecar.domain.jws import local_signing_key, new_private_key
 from tests.prosody.conftest import Run
-from tests.prosody.stand import MUC, Stand
+from tests.prosody.source_focus import SourceFocus
+from tests.prosody.stand import MUC, Stand, lateness
 from tests.prosody.test_sources import CAMERA, SHARE, info, jingle, names, offered
-from tests.prosody.xmpp_client import RefusedError, local_name, rule_of
+from tests.prosody.xmpp_client import PATIENCE_S, RefusedError, local_name, rule_of
 
 ROOM = f"r7hq2m@{MUC}"
 PERSON = "/v1/rooms/r7hq2m/participants/p_maja"
@@ -50,20 +51,23 @@ def test_a_share_ends_when_its_permission_does(run: Run) -> None:
     """Media flow past Prosody: so the sources are taken back from Jicofo in the person's name."""
 
     async def test(stand: Stand) -> None:
-        focus = await stand.focus()
+        focus = await SourceFocus.open(stand)
         shared = info(me_v0={"muted": False}, me_v1={"muted": False, "videoType": "desktop"}).replace("me-", "maja-")
         maja = await stand.person("maja", ["show_camera", "share_window"], inside=shared)
-        await focus.wait_for(lambda s: s.get("from") == f"{ROOM}/maja")
+        await focus.client.wait_for(lambda s: s.get("from") == f"{ROOM}/maja")
+        await focus.offer(maja, "maja")
         offer = jingle("session-accept", video=(CAMERA + SHARE).replace("me-", "maja-"))
         assert names(await offered(maja, focus, offer)) == ["maja-v0", "maja-v1"]  # type: ignore[arg-type]
 
         await stand.command("PUT", f"{PERSON}/permissions", rights("show_camera"))
 
-        removal = await focus.wait_for(lambda s: local_name(s) == "iq")
+        removal = await focus.next()
         assert removal[0].get("action") == "source-remove"
         assert removal[0].get("sid") == "s1"
         assert names(removal) == ["maja-v1"]
-        seen = await focus.wait_for(lambda s: s.get("from") == f"{ROOM}/maja" and local_name(s) == "presence")
+        assert focus.take(removal)
+        assert focus.held["maja"].names == ["maja-v0"]
+        seen = await focus.client.wait_for(lambda s: s.get("from") == f"{ROOM}/maja" and local_name(s) == "presence")
         assert json.loads(seen.findtext("{jabber:client}SourceInfo") or "") == {"maja-v0": {"muted": False}}
 
     run(test)
@@ -71,15 +75,16 @@ def test_a_share_ends_when_its_permission_does(run: Run) -> None:
 
 def test_a_nearer_end_and_a_later_one_are_both_kept(run: Run) -> None:
     async def test(stand: Stand) -> None:
-        await stand.focus()
-        maja = await stand.person("maja", session=2)
+        focus = await stand.focus()
+        maja = await stand.person("maja", session=4)
         await stand.command("PUT", f"{PERSON}/permissions", rights("speak", seconds=3600))
         with pytest.raises(TimeoutError):
-            await maja.wait_for(lambda s: s.get("type") == "unavailable", within=2.3)
-        began = time.monotonic()
-        await stand.command("PUT", f"{PERSON}/permissions", rights(seconds=-1))
-        await maja.wait_for(lambda s: s.get("type") == "unavailable")
-        assert time.monotonic() - began <= PROMISED_S + SLACK_S
+            await maja.wait_for(lambda s: s.get("type") == "unavailable", within=4.3)
+        async with lateness(focus) as late:
+            began = time.monotonic()
+            await stand.command("PUT", f"{PERSON}/permissions", rights(seconds=-1))
+            await maja.wait_for(lambda s: s.get("type") == "unavailable")
+            assert time.monotonic() - began <= PROMISED_S + SLACK_S + late()
 
     run(test)
 
@@ -88,14 +93,15 @@ def test_ending_puts_everybody_out_and_kills_the_tokens(run: Run) -> None:
     async def test(stand: Stand) -> None:
         await stand.focus("shortlived")
         people = [await stand.person(who, room="shortlived") for who in ("maja", "elin")]
-        late = await stand.connect(stand.token("ture", room="shortlived"), "shortlived")
+        token = stand.token("ture", room="shortlived")
+        late = await stand.connect(token, "shortlived")
         answer = await stand.command("DELETE", "/v1/rooms/shortlived?reason=ended")
         assert answer.status_code == 204
-        for client in people:
-            await asyncio.wait_for(client.closed.wait(), 2)
+        for client in (*people, late):
+            await asyncio.wait_for(client.closed.wait(), PATIENCE_S)
         await stand.focus("shortlived")
         with pytest.raises(RefusedError, match="turned-away"):
-            await late.join(f"shortlived@{MUC}", "ture")
+            await stand.connect(token, "shortlived")
 
     run(test)
 

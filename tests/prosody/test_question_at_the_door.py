@@ -1,5 +1,6 @@
 """Prosody asks at the door: only a plain yes opens it, and what the yes says counts instead of the token."""
 
+import asyncio
 import json
 import threading
 import time
@@ -15,6 +16,9 @@ from sidecar.domain.control_tokens import SeenIds, verify_control_token
 from sidecar.domain.jws import JwkSet
 from tests.prosody.conftest import _runner
 from tests.prosody.stand import MUC, Stand, has_prosody, new_stand, somebody
+from tests.prosody.test_control import rights
+from tests.prosody.test_sessions import HAND
+from tests.prosody.test_sources import info
 from tests.prosody.xmpp_client import RefusedError, rule_of
 
 PATH = "/internal/prosody/admissions"
@@ -28,12 +32,15 @@ class Door:
     def __init__(self) -> None:
         self.answer: tuple[int, bytes] | float = (500, b"")
         self.asked: list[tuple[str, bytes]] = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.asked.append((self.headers.get("Authorization", ""), body))
+                outer.may_answer.wait(10)
                 if isinstance(outer.answer, float):
                     time.sleep(outer.answer)
                     return
@@ -96,6 +103,52 @@ def test_the_answer_counts_instead_of_the_token(stand: Stand, door: Door) -> Non
         await ture.wait_for(lambda s: s.get("type") == "unavailable" and s.get("from") == f"{ROOM}/ture")
 
     _runner(stand)(test)
+
+
+@pytest.mark.requirement("R204", "R216")
+def test_what_a_join_says_is_judged_by_the_answer_too(stand: Stand, door: Door) -> None:
+    """A raise between token and door closed it: the presence somebody comes in with shows nothing of it either."""
+
+    async def test(stand: Stand) -> None:
+        focus = await stand.focus()
+        inside = HAND + info(maja_v0={"muted": False})
+        for held in (["speak"], ["speak", "raise_hand", "show_camera"]):
+            door.admits(*held)
+            maja = await stand.person("maja", ["speak", "raise_hand", "show_camera"], user_id=somebody(), inside=inside)
+            seen = await focus.wait_for(lambda s: s.get("from") == f"{ROOM}/maja")
+            shown = seen.find("{jabber:client}jitsi_participant_raisedHand") is not None
+            assert shown is ("raise_hand" in held)
+            assert ("maja-v0" in (seen.findtext("{jabber:client}SourceInfo") or "")) is ("show_camera" in held)
+            assert len(seen.findall("{jabber:client}jitsi_participant_region")) == 1
+            maja.send(f"<presence to='{ROOM}/maja' type='unavailable'/>")
+            await focus.wait_for(lambda s: s.get("from") == f"{ROOM}/maja" and s.get("type") == "unavailable")
+
+    _runner(stand)(test)
+
+
+@pytest.mark.requirement("R216")
+def test_a_command_given_while_the_door_is_asked_counts_instead_of_the_answer(stand: Stand, door: Door) -> None:
+    async def test(stand: Stand) -> None:
+        await stand.focus()
+        who = somebody()
+        door.admits("chat")
+        door.asked.clear()
+        door.may_answer.clear()
+        maja = await stand.connect(stand.token("maja", ["chat"], user_id=who))
+        joining = asyncio.create_task(maja.join(ROOM, "maja"))
+        while not door.asked:
+            await asyncio.sleep(0.01)
+        command = await stand.command("PUT", f"/v1/rooms/r7hq2m/participants/{who}/permissions", rights("speak"))
+        door.may_answer.set()
+        assert command.status_code == 204
+        await joining
+        maja.send(f"<message to='{ROOM}' type='groupchat' id='w'><body>hej</body></message>")
+        assert rule_of(await maja.wait_for(lambda s: s.get("id") == "w")) == "chat"
+
+    try:
+        _runner(stand)(test)
+    finally:
+        door.may_answer.set()
 
 
 def test_the_question_is_signed_for_itself_and_asked_once_though_a_join_is_played_twice(
