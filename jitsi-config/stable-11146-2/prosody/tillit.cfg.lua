@@ -13,5 +13,6 @@ tillit_events_audience = "@{events_audience}"
 tillit_admission_url = "@{sidecar}/internal/prosody/admissions"
 tillit_muc_host = "@{muc_domain}"
 tillit_trusted_jids = { "focus@@{auth_domain}", "jvb@@{auth_domain}", "recorder@@{hidden_domain}" }
+tillit_inside_hosts = { "@{auth_domain}", "@{hidden_domain}" }
 tillit_recorders = { "recorder@@{hidden_domain}" }
 token_verification_allowlist = { "recorder@@{hidden_domain}" } -- Jitsi's own door: one account, which has no token
