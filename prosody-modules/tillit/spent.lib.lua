@@ -1,7 +1,9 @@
 -- What must not be forgotten by a restart: token ids already used, and who was sent away, each until the tokens
 -- concerned have expired anyway. One append-only file of lines "<until> <key>"; written before it counts.
 
-local compact_after = 4096;  -- lines; tokens live for minutes, so few of them are still of interest by then
+-- Lines until the file is written anew with what is still of interest. On a large morning that is most of them: so
+-- not before there are twice as many as it was left with, which keeps the cost of a key the same at any size.
+local compact_after = 4096;
 
 local methods = {};
 
@@ -32,7 +34,7 @@ function methods:_rewrite(now)
 	end
 	if not file:close() or not os.rename(fresh, self._path) then return nil; end
 	if self._file then self._file:close(); end
-	self._until, self._lines = kept, lines;
+	self._until, self._lines, self._compact_at = kept, lines, math.max(compact_after, 2 * lines);
 	self._file = io.open(self._path, "a");
 	return self._file ~= nil;
 end
@@ -46,7 +48,7 @@ end
 -- Write a key down, or prolong it. Returns true, or nil when it could not be written.
 function methods:note(key, ends, now)
 	assert(not key:find("%s"), "a key without spaces");
-	if (self._lines >= compact_after or not self._file) and not self:_rewrite(now) then return nil; end
+	if (self._lines >= self._compact_at or not self._file) and not self:_rewrite(now) then return nil; end
 	if not self._file:write(("%d %s\n"):format(ends, key)) or not self._file:flush() then
 		self._file:close();
 		self._file = nil;
@@ -71,7 +73,9 @@ function methods:close()
 end
 
 local function open(path, now)
-	local self = setmetatable({ _path = path, _until = read_lines(path, now), _lines = 0 }, { __index = methods });
+	local self = setmetatable({
+		_path = path, _until = read_lines(path, now), _lines = 0, _compact_at = compact_after,
+	}, { __index = methods });
 	self:_rewrite(now);
 	return self;
 end

@@ -102,6 +102,23 @@ describe("spent", function()
 		assert.is_true(spent.open(path, 100):knows("jti:b", 100));
 	end);
 
+	it("writes its file anew seldom while many keys are alive, and drops them when their time is over", function()
+		local ids = spent.open(path, 100);
+		local rename = spy.on(os, "rename");
+		for n = 1, 20000 do assert.is_true(ids:spend("jti:" .. n, 200, 100)); end
+		for n = 1, 40000 do assert.is_true(ids:spend("jti:later" .. n, 400, 300)); end
+		local times = #rename.calls;
+		rename:revert();
+		assert.is_true(times >= 3 and times <= 6, times .. " times");
+		ids:close();
+		local lines = 0;
+		for _ in io.lines(path) do lines = lines + 1; end
+		assert.is_true(lines < 60000, lines .. " lines");
+		local again = spent.open(path, 300);
+		assert.is_true(again:knows("jti:later1", 300));
+		assert.is_false(again:knows("jti:1", 300));
+	end);
+
 	it("says so when it cannot be written", function()
 		assert.is_nil(spent.open("/nowhere/at/all", 100):spend("jti:a", 200, 100));
 	end);
