@@ -25,6 +25,7 @@ from sidecar.testing.pages import findings, hear_complaints
 from tests.e2e.room_steps import (
     CHROMIUM,
     answer,
+    comes_to,
     control,
     joined,
     open_panel,
@@ -76,7 +77,7 @@ class World:
             if visit.cookie(name):
                 context.add_cookies([{"name": name, "value": visit.cookie(name), "url": f"http://{HOST}"}])
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         hear_complaints(page, self.complaints)
         page.goto(f"/v/{visit.place}/room")
         return page
@@ -185,6 +186,7 @@ def test_our_buttons_drive_jitsi_meet_and_tell_the_truth(world: World, tmp_path:
 
     for name, key in (("microphone", "audio"), ("camera", "video")):
         on = frame.evaluate(f"jitsi.state.{key}")
+        expect(control(page, name)).to_have_class("ctl" if on else "ctl off")
         control(page, name).click()
         until(page, lambda key=key, on=on: frame.evaluate(f"jitsi.state.{key}") is not on)  # type: ignore[misc]
         expect(control(page, name)).to_have_class("ctl off" if on else "ctl")
@@ -205,8 +207,9 @@ def test_our_buttons_drive_jitsi_meet_and_tell_the_truth(world: World, tmp_path:
     expect(panel.locator("li", has_text="Maja Granlid").locator(".chip")).to_have_count(1)
     picture(page, "jitsi-people", tmp_path)
     page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
     assert findings(page) == []
-    assert outside_the_screen(page) == []
+    comes_to(page, lambda: outside_the_screen(page), [])
     picture(page, "jitsi", tmp_path)
 
     frame.evaluate(
@@ -254,7 +257,7 @@ def test_what_a_customer_may_not_do_stays_in_its_place_and_answers_with_a_senten
     expect(answer(page)).to_contain_text("Elin")
     assert frame.evaluate("jitsi.state.share") is False
     assert findings(page) == []
-    assert outside_the_screen(page) == []
+    comes_to(page, lambda: outside_the_screen(page), [])
     picture(page, "jitsi-phone", tmp_path)
 
 

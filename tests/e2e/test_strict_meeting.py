@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from simulators.demo.processes import python
 from simulators.demo.story import MAJA, SAMIR, Person, Story, browser_of
 from simulators.demo.world import Ports, World
+from tests.e2e.room_steps import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -62,6 +63,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         subprocess.run([*command, str(world.folder / "customers.toml")], check=True, capture_output=True)
         with sync_playwright() as playwright, browser_of(playwright) as browser:
             story = Story(world, browser, pictures=pictures, told=lambda step: None)
+            for person in (story.elin, story.maja, story.samir):
+                person.page.set_default_timeout(60_000)
             story.sign_in_at_the_desk()
             story.book()
             story.arrive(story.maja, MAJA["mailbox"])
@@ -83,11 +86,17 @@ def code_of(page: Page) -> str:
     return str(page.locator("#code").text_content())
 
 
+def hold_the_same_code(*pages: Page) -> str:
+    """Wait until these pages show one and the same code, and return it."""
+    until(pages[0], lambda: len({code_of(page) for page in pages}) == 1, otherwise=lambda: list(map(code_of, pages)))
+    return code_of(pages[0])
+
+
 def more_comes(story: Story, viewer: Person, shown: Person) -> None:
     """Wait for decoded frames and sound of somebody, beyond those that were there before."""
     place = story.place_of(shown)
     before = viewer.page.evaluate(FRAMES, [place])
-    viewer.page.wait_for_function(MORE, arg=[place, before + 45], timeout=30_000)
+    viewer.page.wait_for_function(MORE, arg=[place, before + 45], timeout=60_000)
 
 
 @pytest.mark.requirement("R105", "R107", "R214")
@@ -100,7 +109,7 @@ def test_the_adviser_raises_it_and_both_still_see_hear_and_hold_the_same_code(st
 
     for viewer, shown in ((story.elin, story.maja), (story.maja, story.elin)):
         more_comes(story, viewer, shown)
-    assert code_of(story.elin.page) == code_of(story.maja.page)
+    hold_the_same_code(story.elin.page, story.maja.page)
     expect(story.maja.page.locator("#key-holders li")).to_have_count(2)
     expect(story.maja.page.locator("#key-holders")).to_contain_text("Elin Sjöhage")
     story.photograph(story.elin, "room-encryption-adviser")
@@ -129,13 +138,13 @@ def test_what_goes_through_the_bridge_cannot_be_decoded_without_a_key(story: Sto
     story.admit(SAMIR["name"])
     page = story.samir.page
     page.wait_for_url(re.compile(r"/room$"))
-    page.wait_for_function(f"async () => (await ({INBOUND})()).packets > 300", timeout=30_000)
+    page.wait_for_function(f"async () => (await ({INBOUND})()).packets > 300", timeout=60_000)
 
     more_comes(story, story.elin, story.samir)
     assert page.evaluate(INBOUND)["decoded"] == 0
     expect(story.maja.page.locator("#key-holders li")).to_have_count(3)
     expect(story.maja.page.locator("#code")).not_to_have_text(before)
-    assert code_of(story.maja.page) == code_of(story.elin.page) == code_of(page)
+    assert hold_the_same_code(story.maja.page, story.elin.page, page) != before
 
 
 @pytest.mark.requirement("R214")
@@ -159,6 +168,6 @@ def test_the_evidence_names_each_key_by_its_digest_and_whose_it_was(story: Story
 
     keys = [entry["record"]["data"] for entry in entries if entry["record"]["kind"] == "media.keys"]
     published = [data["sha256"] for data in keys if "sha256" in data]
-    assert len(published) >= 6  # two at the raise, three as Samir came, two as he left
+    assert len(published) == 7  # two at the raise, three as Samir came, two as he left
     assert prints <= {digest[:16] for digest in published}
     assert [person.problems for person in (story.elin, story.maja)] == [[], []]
