@@ -188,3 +188,20 @@ def test_a_recordings_key_opens_once_for_that_recording_and_nobody_else() -> Non
         offers.open(name, sealed, recording="rec_a")
     with pytest.raises(HandoverError):
         seal_for(b"short", DEK, recording="rec_a")
+
+
+def test_the_end_of_a_long_recording_is_as_short_as_a_short_ones() -> None:
+    """Nothing is gathered in memory for it: the recorder serves many rooms for hours."""
+
+    def end_of(seconds: int) -> bytes:
+        session = Session(recording="rec_a", now=0.0, at="2026-11-24T12:00:00.000Z")
+        track = session.track("p_a", "microphone", "opus")
+        for second in range(seconds):
+            packets = [(n, 111, n * 960, b"\xf8\xff\xfe", n / 50) for n in range(second * 50, second * 50 + 50)]
+            session.take(track, packets, second + 1.0)
+            session.flush()
+        kind, data = session.finish(float(seconds), "2026-11-24T13:00:00.000Z", reason="stopped")[-1]
+        assert kind is Kind.END
+        return data
+
+    assert len(end_of(400)) - len(end_of(4)) < 10
