@@ -16,8 +16,28 @@ local max_body = 8192;  -- bytes
 local function refused(rule, condition) return { rule = rule, condition = condition or "forbidden" }; end
 local passed = { allow = true };
 
+-- An act that is recorded. target: the participant it is done to, where it is done to one.
+local function done(kind, permission, target)
+	return { allow = true, record = "act.done", data = { type = kind, rule = permission, target = target } };
+end
+
+-- Replace the text of a checked element, and with that everything in it.
+local function set_text(element, text)
+	for i = #element, 1, -1 do element[i] = nil; end
+	for i = #element.tags, 1, -1 do element.tags[i] = nil; end
+	element[1] = text;
+end
+
+-- Leave of a checked element the attributes that were read.
+local function keep_attributes(element, names)
+	local kept = { xmlns = element.attr.xmlns };
+	for _, name in ipairs(names) do kept[name] = element.attr[name]; end
+	element.attr = kept;
+end
+
 -- Where a stanza goes, in words. here: { host =, muc =, lobby =, focus =, services = { host -> name }, room =,
--- self = full JID, nick = occupant's nick or nil }.
+-- self = full JID, nick = occupant's nick or nil, who_is = function from a nick in the room to a participant's id or
+-- nil, whose = the same from the JID of a connection }.
 local function target_of(to, here)
 	if to == nil then return "self"; end
 	local node, host, resource = jid.split(to);
@@ -33,7 +53,6 @@ local function target_of(to, here)
 		if not resource then return prefix .. "room"; end
 		return prefix == "" and resource == "focus" and "focus" or prefix .. "occupant";
 	end
-	if host == here.focus_account_host and node == "focus" then return "focus_service"; end
 	if jid.bare(to) == jid.bare(here.self) then return "self"; end
 	return "elsewhere";
 end
@@ -57,7 +76,9 @@ local function jibri(payload, may)
 	end
 	if mode ~= nil and mode ~= "file" then return refused("unknown-request"); end
 	if not may.record then return refused("record"); end
-	return { allow = true, record = "act.done", data = { type = "record." .. action, rule = "record" } };
+	set_text(payload, nil);
+	keep_attributes(payload, { "action", "recording_mode" });
+	return done("record." .. action, "record");
 end
 
 local function mute(payload, may, here)
@@ -67,35 +88,55 @@ local function mute(payload, may, here)
 	if not resource or host ~= here.muc or node ~= here.room or payload:get_text() ~= "true" then
 		return refused("unknown-request");
 	end
+	set_text(payload, "true");
+	keep_attributes(payload, { "jid" });
 	if resource == here.nick then return passed; end
 	if not may.mute_others then return refused("mute_others"); end
-	return { allow = true, record = "act.done", data = { type = "mute", rule = "mute_others" } };
+	return done("mute", "mute_others", here.who_is(resource));
 end
 
-local function dial(payload, may)
+local function dial(payload, may, here)
 	if payload.attr.to ~= "jitsi_meet_transcribe" then return refused("dial"); end
+	local header = payload.tags[1];
+	if #payload.tags ~= 1 or header.name ~= "header" or header.attr.name ~= "JvbRoomName" then
+		return refused("unknown-child");
+	end
+	if header.attr.value ~= here.room .. "@" .. here.muc then return refused("wrong-room"); end
 	if not may.transcribe then return refused("transcribe"); end
-	return { allow = true, record = "act.done", data = { type = "transcribe", rule = "transcribe" } };
+	set_text(header, nil);
+	keep_attributes(header, { "name", "value" });
+	set_text(payload, nil);
+	payload:add_direct_child(header);
+	keep_attributes(payload, { "to", "from" });
+	return done("transcribe", "transcribe");
 end
 
 local function conference(payload, _, here)
 	if payload.attr.room ~= here.room .. "@" .. here.muc then return refused("wrong-room"); end
 	for _, child in ipairs(payload.tags) do
-		if child.name ~= "property" then return refused("unknown-child"); end
+		if child.name ~= "property" or #child > 0 then return refused("unknown-child"); end
 	end
 	return passed;
 end
 
--- Putting out of a room is a role of none for one nick; every other role or affiliation is a grant, and none is made.
-local function put_out(permission, name)
-	return function(payload, may)
-		local item = payload:get_child("item");
-		if not item or #payload.tags ~= 1 or item.attr.affiliation or item.attr.role ~= "none" or not item.attr.nick then
-			return refused("grant");
-		end
-		if not may[permission] then return refused(permission); end
-		return { allow = true, record = "act.done", data = { type = name, rule = permission } };
-	end
+-- Say whether a query puts one nick out of a room: a role of none. Every other role or affiliation is a grant.
+local function puts_out(payload)
+	local item = payload:get_child("item");
+	return item ~= nil and #payload.tags == 1 and item.attr.affiliation == nil and item.attr.role == "none"
+		and item.attr.nick ~= nil;
+end
+
+-- Nobody is put out of the room this way: it would not last, since a new token lets them in again. Who may expel asks
+-- the sidecar, which ends the person's place.
+local function kick(payload) return refused(puts_out(payload) and "kick" or "grant"); end
+
+-- Send away whoever waits in the lobby, without words on the way.
+local function deny(payload, may)
+	if not puts_out(payload) then return refused("grant"); end
+	if not may.admit then return refused("admit"); end
+	set_text(payload.tags[1], nil);
+	keep_attributes(payload.tags[1], { "nick", "role" });
+	return done("deny", "admit");
 end
 
 local function credentials(_, may)
@@ -117,8 +158,8 @@ local requests = {
 	["focus set http://jitsi.org/jitmeet/video mute"] = mute,
 	["focus set http://jitsi.org/jitmeet/desktop mute"] = mute,
 	["focus set urn:xmpp:rayo:1 dial"] = dial,
-	["room set http://jabber.org/protocol/muc#admin query"] = put_out("expel", "expel"),
-	["lobby_room set http://jabber.org/protocol/muc#admin query"] = put_out("admit", "deny"),
+	["room set http://jabber.org/protocol/muc#admin query"] = kick,
+	["lobby_room set http://jabber.org/protocol/muc#admin query"] = deny,
 };
 for _, target in ipairs({ "server", "muc", "room", "focus", "focus_service" }) do
 	requests[target .. " get urn:xmpp:ping ping"] = allow;
@@ -137,9 +178,12 @@ local function judge_answer(stanza, target)
 	and target ~= "room" then
 		return refused("answer-elsewhere");
 	end
+	local is_error = stanza.attr.type == "error";
 	for _, child in ipairs(stanza.tags) do
-		local known = child.name == "error" or child.attr.xmlns == xmlns_disco_info;
-		if not known and stanza.attr.type ~= "error" then return refused("unknown-child"); end
+		if not is_error and child.attr.xmlns ~= xmlns_disco_info then return refused("unknown-child"); end
+	end
+	if is_error then  -- what was asked need not travel back with it
+		stanza:maptags(function(child) return child.name == "error" and child or nil; end);
 	end
 	return passed;
 end
@@ -174,16 +218,47 @@ local chat_children = {
 	["subject|"] = { never = "room-configuration" }, ["json-message|" .. xmlns_jitmeet] = { never = "side-message" },
 };
 
+local max_name = 128;  -- bytes of an id or an address
+local max_reactions = 3;
+local max_reaction = 16;  -- bytes: one picture with its shade
+
+-- What begins a reaction, from and to: pictures. No letters among them, not even those of flags.
+local pictures = { { 0x2600, 0x27bf }, { 0x2b00, 0x2bff }, { 0x1f300, 0x1f64f }, { 0x1f680, 0x1faff } };
+local joiners = { [0x200d] = true, [0xfe0f] = true };
+
+local function is_reaction(text)
+	if text == "" or #text > max_reaction or not utf8.len(text) then return false; end
+	for at, code in utf8.codes(text) do
+		local known = at > 1 and joiners[code];
+		for _, range in ipairs(pictures) do known = known or code >= range[1] and code <= range[2]; end
+		if not known then return false; end
+	end
+	return true;
+end
+
+local function is_name(text) return text == nil or #text <= max_name and text:find("^[%w%p]+$") ~= nil; end
+
+-- Return a child of a chat message with what we read of it and nothing else, or nil and a rule.
 local function copy_child(child)
 	local attr = child.attr;
+	for _, name in ipairs({ "id", "to", "for" }) do
+		if not is_name(attr[name]) then return nil, "unknown-id"; end
+	end
 	local copy = st.stanza(child.name, { xmlns = attr.xmlns, id = attr.id, to = attr.to, ["for"] = attr["for"] });
 	if child.name == "reactions" then
-		for each in child:childtags("reaction") do copy:text_tag("reaction", (each:get_text() or ""):sub(1, 32)); end
+		for each in child:childtags("reaction") do
+			local text = each:get_text() or "";
+			if not is_reaction(text) then return nil, "unknown-reaction"; end
+			copy:text_tag("reaction", text);
+		end
+		if #copy.tags > max_reactions then return nil, "unknown-reaction"; end  -- none takes one's own back
 	elseif child.name == "fallback" then
 		for each in child:childtags("body") do
-			copy:tag("body", { start = each.attr.start, ["end"] = each.attr["end"] }):up();
+			local from, to = each.attr.start, each.attr["end"];
+			if not ((from or "0") .. (to or "0")):find("^%d+$") then return nil, "unknown-child"; end
+			copy:tag("body", { start = from, ["end"] = to }):up();
 		end
-	else
+	elseif child.name == "body" then
 		copy:text(child:get_text() or "");
 	end
 	return copy;
@@ -203,34 +278,36 @@ local function judge_words(stanza, may, permission)
 			said = child:get_text() or "";
 			if #said > max_body then return refused("too-long"); end
 		end
-		if not rule.rewrite then kept[#kept + 1] = copy_child(child); end
+		if not rule.rewrite then
+			local copy, why = copy_child(child);
+			if not copy then return refused(why); end
+			kept[#kept + 1] = copy;
+		end
 	end
 	if not said and not reacts then return refused("unknown-child"); end
+	if said and reacts then return refused("unknown-child"); end  -- one act each, so that each is recorded
 	if (said or permission ~= "chat") and not may[permission] then return refused(permission); end
 	for i = #stanza, 1, -1 do stanza[i] = nil; end
 	for i = #stanza.tags, 1, -1 do stanza.tags[i] = nil; end
 	for _, child in ipairs(kept) do stanza:add_direct_child(child); end
-	if not said then return passed; end
+	if not said then return done("reaction", "react"); end
 	local kind = permission == "chat" and "chat.sent" or "chat.sent_private";
 	return { allow = true, record = kind, data = { digest = hex_sha256(said, true), chars = utf8.len(said) or #said } };
 end
 
-local function judge_invite(stanza, may)
+-- Letting somebody in from the lobby: to whom, and not a word with it.
+local function judge_invite(stanza, may, here)
 	local x = stanza:get_child("x", xmlns_muc_user);
-	if #stanza.tags ~= 1 or not x then return refused("unknown-child"); end
-	for _, child in ipairs(x.tags) do
-		if child.name ~= "invite" then return refused("unknown-child"); end
+	local invite = x and x.tags[1];
+	if #stanza.tags ~= 1 or not invite or #x.tags ~= 1 or invite.name ~= "invite" or not is_name(invite.attr.to) then
+		return refused("unknown-child");
 	end
-	if #x.tags == 0 then return refused("unknown-child"); end
 	if not may.admit then return refused("admit"); end
-	return { allow = true, record = "act.done", data = { type = "admit", rule = "admit" } };
-end
-
--- Replace the text of a checked element.
-local function set_text(element, text)
-	for i = #element, 1, -1 do element[i] = nil; end
-	for i = #element.tags, 1, -1 do element.tags[i] = nil; end
-	element[1] = text;
+	local whom = invite.attr.to;
+	for i = #stanza, 1, -1 do stanza[i] = nil; end
+	for i = #stanza.tags, 1, -1 do stanza.tags[i] = nil; end
+	stanza:tag("x", { xmlns = xmlns_muc_user }):tag("invite", { to = whom }):up():up();
+	return done("admit", "admit", here.whose(whom));
 end
 
 local function only_child(stanza, name)
@@ -247,7 +324,7 @@ local function json_service(element_name, read)
 		if not text then return refused(permission); end
 		if not may[permission] then return refused(permission); end
 		set_text(element, text);
-		return { allow = true, record = "act.done", data = { type = element_name, rule = permission } };
+		return done(element_name, permission);
 	end
 end
 
@@ -259,7 +336,7 @@ local function judge_file(stanza, may, here)
 	if element.attr.type == "remove" and element.attr.fileId then
 		if not may.send_file then return refused("send_file"); end
 		set_text(element, nil);
-		return { allow = true, record = "act.done", data = { type = "file.remove", rule = "send_file" } };
+		return done("file.remove", "send_file");
 	end
 	return element.attr.type == "add" and add_file(stanza, may, here) or refused("unknown-side-message");
 end
@@ -271,15 +348,16 @@ local function judge_moderation(stanza, may, here)
 	if room and room ~= here.room .. "@" .. here.muc then return refused("wrong-room"); end
 	if media ~= "audio" and media ~= "video" and media ~= "desktop" then return refused("unknown-side-message"); end
 	if not may.mute_others then return refused("mute_others"); end
+	local whom = element.attr.jidToWhitelist or element.attr.jidToBlacklist;
 	set_text(element, nil);
-	return { allow = true, record = "act.done", data = { type = "av_moderation", rule = "mute_others" } };
+	return done("av_moderation", "mute_others", whom and here.who_is(jid.resource(whom)));
 end
 
 local function judge_end(stanza, may)
 	if not only_child(stanza, "end_conference") then return refused("unknown-child"); end
 	if not may.end_meeting then return refused("end_meeting"); end
 	set_text(stanza.tags[1], nil);
-	return { allow = true, record = "act.done", data = { type = "end_meeting", rule = "end_meeting" } };
+	return done("end_meeting", "end_meeting");
 end
 
 local services = {
@@ -297,7 +375,7 @@ local function judge_message(stanza, may, here)
 	if kind == "error" then return refused("unknown-message"); end
 	if services[target] then return services[target](stanza, may, here); end
 	if target == "room" and kind == "groupchat" then return judge_words(stanza, may, "chat"); end
-	if target == "room" and kind == "normal" then return judge_invite(stanza, may); end
+	if target == "room" and kind == "normal" then return judge_invite(stanza, may, here); end
 	if target == "occupant" and kind == "chat" then return judge_words(stanza, may, "private_chat"); end
 	if target == "lobby_room" or target == "lobby_occupant" then
 		if not may.admit then return refused("admit"); end

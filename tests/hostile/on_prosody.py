@@ -18,6 +18,7 @@ from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Situation, encryption_for, jitsi_features
 from tests.hostile.columns import Cell, Column, shipped_policy
 from tests.hostile.needs import ALWAYS, NOBODY, Needs, allows, either, needs
+from tests.prosody.source_focus import OFFERS, SourceFocus
 from tests.prosody.stand import HOST, MUC, Stand, somebody
 from tests.prosody.wire_table import (
     ACTS,
@@ -29,7 +30,7 @@ from tests.prosody.wire_table import (
     private,
     shown,
 )
-from tests.prosody.xmpp_client import Element, RefusedError, XmppClient, local_name, rule_of
+from tests.prosody.xmpp_client import PATIENCE_S, Element, RefusedError, XmppClient, local_name, rule_of
 
 GOT = "{urn:tillit:test}got"
 SOURCE = "{urn:xmpp:jingle:apps:rtp:ssma:0}source"
@@ -44,11 +45,15 @@ class Scene:
     column: Column
     room: str
     who: str
-    focus: XmppClient
+    jicofo: SourceFocus
     me: XmppClient
     peer: XmppClient
     waiting: XmppClient | None = None
     cells: dict[str, Cell] = field(default_factory=dict)
+
+    @property
+    def focus(self) -> XmppClient:
+        return self.jicofo.client
 
     def here(self, xml: str) -> str:
         """Return an act's XML for this room and these people."""
@@ -146,9 +151,10 @@ def _source_info(sources: dict[str, dict[str, object]]) -> str:
     return "<SourceInfo>" + json.dumps(sources).replace('"', "&quot;") + "</SourceInfo>"
 
 
-async def _until_told(scene: Scene, kind: str, rule: str) -> str:
+async def _until_told(scene: Scene, kind: str, rule: str, who: str = "") -> str:
+    told = {"rule": rule, "participant": who or scene.who}
     try:
-        await asyncio.to_thread(scene.stand.sidecar.wait_for_event, kind, within=3.0, rule=rule, participant=scene.who)
+        await asyncio.to_thread(scene.stand.sidecar.wait_for_event, kind, within=30.0, **told)
     except AssertionError:
         return ""
     return rule
@@ -220,6 +226,10 @@ def _jingle(action: str, *sources: tuple[str, str, str]) -> str:
     )
 
 
+def _removal(ssrc: int, name: str) -> str:
+    return _jingle("source-remove", ("video", name, "")).replace("ssrc='1'", f"ssrc='{ssrc}'")
+
+
 _OFFERS = {
     "sound": ("audio", "me-a0", ""),
     "camera": ("video", "me-v0", ""),
@@ -228,38 +238,68 @@ _OFFERS = {
 
 
 async def _offered(scene: Scene, xml: str) -> tuple[list[str], str]:
-    """Return the names of the sources that reach the focus, and the rule of a refusal."""
+    """Return the names of the sources that reach Jicofo, which takes or refuses them, and the rule of a refusal."""
     scene.clear()
     scene.me.send(scene.here(xml))
     await scene.settled()
-    names = [str(s.get("name")) for iq in scene.focus.inbox for s in iq.iter(SOURCE) if s.get("name")]
+    offered = [iq for iq in scene.focus.inbox if len(iq) and iq[0].get("action") in OFFERS]
+    names = [str(s.get("name")) for iq in offered for s in iq.iter(SOURCE) if s.get("name")]
+    scene.jicofo.take_all()
+    await scene.settled()
     refused = next((s for s in scene.me.inbox if s.get("id") == "act" and s.get("type") == "error"), None)
     return names, rule_of(refused) if refused is not None else ""
 
 
 async def _sources(scene: Scene) -> None:
+    """Each act in a session of its own, which Jicofo offers."""
     for name, permissions, _, _ in MEDIA:
         rule = "share_window" if permissions is SHARE else permissions[0]
         offer = _OFFERS[name]
         for action in ("source-add", "session-accept", "transport-accept"):
+            await scene.jicofo.offer(scene.me)
             names, refused = await _offered(scene, _jingle(action, offer))
             done = offer[1] in names
             told = "" if done else refused or await _until_told(scene, "track.dropped", rule)
             scene.note(f"{name} by {action}", either(*permissions), done=done, rule=told)
-            await _offered(scene, _jingle("session-terminate"))
+    camera, second, sounds = (
+        ("video", "me-v0", ""),
+        ("video", "me-v2", ""),
+        [("audio", f"me-a{n}", "") for n in range(3)],
+    )
+    # The last stanza of each is the act; what goes before may be refused or not.
     wrong = {
-        "second camera": (_jingle("session-accept", ("video", "me-v0", ""), ("video", "me-v2", "")), "me-v2"),
-        "another's source": (_jingle("source-add", ("video", "peer-v0", "")), "peer-v0"),
-        "share of an unknown kind": (_jingle("source-add", ("video", "me-v1", "DESKTOP")), "me-v1"),
-        "picture said to be sound": (_jingle("source-add", ("audio", "me-v0", "")), "me-v0"),
+        "second camera": ([_jingle("session-accept", camera, second)], "me-v2"),
+        "second camera after a removal that Jicofo refuses": (
+            [_jingle("session-accept", camera), _removal(4242, "me-v0"), _jingle("source-add", second)],
+            "me-v2",
+        ),
+        "second camera after the end of no session": (
+            [
+                _jingle("session-accept", camera),
+                _jingle("session-terminate").replace("s1", "s9"),
+                _jingle("source-add", second),
+            ],
+            "me-v2",
+        ),
+        "third sound": ([_jingle("session-accept", *sounds)], "me-a2"),
+        "source in a session of nobody's": ([_jingle("source-add", camera).replace("s1", "s9")], "me-v0"),
+        "another's source": ([_jingle("source-add", ("video", "peer-v0", ""))], "peer-v0"),
+        "share of an unknown kind": ([_jingle("source-add", ("video", "me-v1", "DESKTOP"))], "me-v1"),
+        "picture said to be sound": ([_jingle("source-add", ("audio", "me-v0", ""))], "me-v0"),
     }
-    second = "too-many-pictures" if "show_camera" in scene.column.permissions else "show_camera"
-    for name, (xml, source) in wrong.items():
-        names, refused = await _offered(scene, xml)
+    held = scene.column.permissions
+    for name, (steps, source) in wrong.items():
+        await scene.jicofo.offer(scene.me)
+        for step in steps:
+            names, refused = await _offered(scene, step)
         done = source in names
-        rule = "" if done else refused or await _until_told(scene, "track.dropped", second)
+        cut = (
+            ("too-many-sounds" if "speak" in held else "speak")
+            if name == "third sound"
+            else ("too-many-pictures" if "show_camera" in held else "show_camera")
+        )
+        rule = "" if done else refused or await _until_told(scene, "track.dropped", cut)
         scene.note(name, NOBODY, done=done, rule=rule)
-        await _offered(scene, _jingle("session-terminate"))
 
 
 # --- stanzas --------------------------------------------------------------------------------------------------
@@ -379,13 +419,94 @@ async def _stanzas(scene: Scene) -> None:
         await _stanza(scene, name, needed, xml)
 
 
+# --- without a place in the room ------------------------------------------------------------------------------
+
+_OUTSIDE = ("group chat", "private message", "poll", "mute another", "kick", "end for all", "recording")
+_STRICT = "jitsi_participant_e2ee.enabled"
+
+
+async def _from_outside(scene: Scene, client: XmppClient, when: str) -> None:
+    """Let a client that is not in the room try what others may do inside."""
+    for name in _OUTSIDE:
+        [act] = [each for each in ACTS if each.name == name]
+        scene.clear()
+        client.inbox.clear()
+        client.send(scene.here(act.xml))
+        answer = await client.wait_for(lambda s: s.get("id") == "act" or s.find(GOT) is not None)
+        await scene.settled()
+        refused = rule_of(answer) if answer.get("type") == "error" else ""
+        scene.note(f"{name} {when}", NOBODY, done=bool(_effects(scene, name)) or not refused, rule=refused)
+
+
+async def _out_of_place(scene: Scene) -> None:
+    """Acts of several steps: rights without a place in the room, and beyond its end."""
+    stand, room, who = scene.stand, scene.room, somebody()
+    first, second, third = (scene.token(who) for _ in range(3))
+    spare = await stand.connect(first, room)
+    await _from_outside(scene, spare, "before going in")
+    goes = await stand.connect(second, room)
+    await goes.join(f"{room}@{MUC}", "goes")
+    goes.send(f"<presence to='{room}@{MUC}/goes' type='unavailable'/>")
+    await goes.wait_for(lambda s: s.get("type") == "unavailable")
+    await _from_outside(scene, goes, "after leaving")
+
+    answer = await stand.command("DELETE", f"/v1/rooms/{room}/participants/{who}?reason=expelled")
+    assert answer.status_code == 204
+    for client, name in ((spare, "another login kept"), (goes, "the connection kept")):
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await client.closed.wait()
+            scene.note(f"{name} after an expulsion", NOBODY, done=False, rule="closed")
+        except TimeoutError:
+            scene.note(f"{name} after an expulsion", NOBODY, done=True)
+    try:
+        await stand.connect(third, room)
+        scene.note("log in again after an expulsion", NOBODY, done=True)
+    except RefusedError as refused:
+        scene.note("log in again after an expulsion", NOBODY, done=False, rule=refused.text)
+
+
+async def _encryption_off(scene: Scene) -> None:
+    """In a strict meeting a client may say that it encrypts, and not that it stopped."""
+    who = somebody()
+    client = await scene.stand.connect(scene.token(who, encryption="strict"), scene.room)
+    await client.join(f"{scene.room}@{MUC}", "strict", inside=f"<{_STRICT}>true</{_STRICT}>")
+    scene.peer.inbox.clear()
+    client.send(f"<presence to='{scene.room}@{MUC}/strict'><{_STRICT}>false</{_STRICT}></presence>")
+    seen = await scene.peer.wait_for(lambda s: s.get("from") == f"{scene.room}@{MUC}/strict")
+    done = seen.findtext("{jabber:client}" + _STRICT) == "false"
+    told = "" if done else await _until_told(scene, "message.dropped", "encryption", who)
+    scene.note("end-to-end encryption switched off in a strict meeting", NOBODY, done=done, rule=told)
+
+
+async def _overstays(stand: Stand, column: Column, room: str) -> tuple[str, XmppClient]:
+    """Let somebody in whose session ends a few seconds from now."""
+    who = somebody()
+    soon = utc_now() + timedelta(seconds=6)
+    client = await stand.connect(token_for(stand, column, who, room=room, session_until=soon), room)
+    await client.join(f"{room}@{MUC}", "stays")
+    return who, client
+
+
+async def _stays_after_expiry(scene: Scene, who: str, client: XmppClient) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await client.closed.wait()
+    except TimeoutError:
+        scene.note("stay after expiry", NOBODY, done=True)
+        return
+    ended = await asyncio.to_thread(scene.stand.sidecar.wait_for_event, "session.ended", participant=who)
+    scene.note("stay after expiry", NOBODY, done=False, rule=ended["data"]["reason"])
+
+
 # --- one column -----------------------------------------------------------------------------------------------
 
 
 async def try_column(stand: Stand, column: Column, room: str) -> dict[str, Cell]:
     """Try every act of the table as this capacity and return what became of each."""
     who = somebody()
-    focus = await stand.focus(room)
+    jicofo = await SourceFocus.open(stand, room)
+    overstays = await _overstays(stand, column, room)
     peer = await stand.person("peer", ["speak"], room=room)
     everything = "".join(xml for _, _, xml in PRESENCE)
     everything += _source_info({source: said for _, _, source, said in MEDIA})
@@ -393,10 +514,11 @@ async def try_column(stand: Stand, column: Column, room: str) -> dict[str, Cell]
     peer.inbox.clear()
     await me.join(f"{room}@{MUC}", "me", inside=everything)
     seen_at_join = await peer.wait_for(lambda s: s.get("from") == f"{room}@{MUC}/me")
-    scene = Scene(stand, column, room, who, focus, me, peer)
-    attempts: list[Callable[[Scene], Awaitable[None]]] = [_entry, _sources, _stanzas]
+    scene = Scene(stand, column, room, who, jicofo, me, peer)
+    attempts: list[Callable[[Scene], Awaitable[None]]] = [_entry, _out_of_place, _encryption_off, _sources, _stanzas]
     await _presence(scene, seen_at_join)
     for attempt in attempts:
         await attempt(scene)
+    await _stays_after_expiry(scene, *overstays)
     await stand.close_clients()
     return scene.cells

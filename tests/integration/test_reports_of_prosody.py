@@ -98,8 +98,9 @@ def test_what_was_done_or_refused_past_our_page_is_recorded_without_its_words(sc
     assert scene.last.data == {"sha256": DIGEST, "signs": 12, "participant": scene.maja.place}
     scene.says(scene.told("chat.sent_private", digest=DIGEST, chars=3))
     assert scene.last.kind == "chat.sent_private"
-    scene.says(scene.told("act.done", type="mute", rule="mute_others", words="hemligt"))
+    scene.says(scene.told("act.done", type="mute", rule="mute_others", target="p_elin", words="hemligt"))
     assert (scene.last.kind, scene.last.data["permission"]) == ("act.done", "mute_others")
+    assert scene.last.data["target"] == "p_elin"
     assert "words" not in scene.last.data
     for kind, data in (
         ("message.dropped", {"type": "iq", "rule": "expel"}),

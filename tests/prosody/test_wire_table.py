@@ -159,7 +159,7 @@ def test_ordinary_traffic_passes(run: Run) -> None:
 
         focus.send(
             f"<iq type='set' to='{ROOM}/me' id='offer'>"
-            "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate'/></iq>"
+            "<jingle xmlns='urn:xmpp:jingle:1' action='session-initiate' sid='s'/></iq>"
         )
         offer = await me.wait_for(lambda s: s.find("{urn:xmpp:jingle:1}jingle") is not None)
         me.send(f"<iq type='result' to='{ROOM}/focus' id='{offer.get('id')}'/>")

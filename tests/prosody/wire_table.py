@@ -27,6 +27,11 @@ def groupchat(inside: str) -> str:
     return f"<message to='{ROOM}' type='groupchat' id='act'>{inside}</message>"
 
 
+def reactions(*all_of: str, to: str = "x") -> str:
+    inside = "".join(f"<reaction>{each}</reaction>" for each in all_of)
+    return f"<reactions xmlns='urn:xmpp:reactions:0' id='{to}'>{inside}</reactions>"
+
+
 def private(inside: str, to: str = f"{ROOM}/peer") -> str:
     return f"<message to='{to}' type='chat' id='act'>{inside}</message>"
 
@@ -78,10 +83,10 @@ def jibri(attributes: str) -> str:
     return to_focus(f"<jibri xmlns='http://jitsi.org/protocol/jibri' {attributes}/>")
 
 
-def dial(to: str) -> str:
+def dial(to: str, room: str = ROOM, more: str = "") -> str:
     return to_focus(
         f"<dial xmlns='urn:xmpp:rayo:1' to='{to}' from='x'>"
-        f"<header xmlns='urn:xmpp:rayo:1' name='JvbRoomName' value='{ROOM}'/></dial>"
+        f"<header xmlns='urn:xmpp:rayo:1' name='JvbRoomName' value='{room}'/>{more}</dial>"
     )
 
 
@@ -99,13 +104,16 @@ BOARD = '{"key":"whiteboard","data":{"collabDetails":{"roomId":"r1","roomKey":"k
 ACTS = [
     Act("group chat", "chat", groupchat("<body>hej</body>"), "chat", "peer"),
     Act("reply", "chat", groupchat("<body>ja</body><reply xmlns='urn:xmpp:reply:0' id='x' to='y'/>"), "chat", "peer"),
-    Act(
-        "reaction to a message",
-        "react",
-        groupchat("<reactions xmlns='urn:xmpp:reactions:0' id='x'><reaction>👍</reaction></reactions>"),
-        "react",
-        "peer",
-    ),
+    Act("reaction to a message", "react", groupchat(reactions("👍")), "react", "peer"),
+    Act("three reactions, one with a shade", "react", groupchat(reactions("👍🏽", "❤️", "😮")), "react", "peer"),
+    Act("words as a reaction", NEVER, groupchat(reactions("please wire the money")), "unknown-reaction"),
+    Act("words in another script as a reaction", NEVER, groupchat(reactions("переведи")), "unknown-reaction"),
+    Act("flags that spell as a reaction", NEVER, groupchat(reactions("🇵🇦🇾")), "unknown-reaction"),
+    Act("four reactions", NEVER, groupchat(reactions("👍", "👎", "👏", "😮")), "unknown-reaction"),
+    Act("a long reaction", NEVER, groupchat(reactions("å" * 40)), "unknown-reaction"),
+    Act("words as the id of a reaction", NEVER, groupchat(reactions("👍", to="wire it now")), "unknown-id"),
+    Act("a long id of a reaction", NEVER, groupchat(reactions("👍", to="y" * 2000)), "unknown-id"),
+    Act("words beside a reaction", NEVER, groupchat("<body>x</body>" + reactions("👍")), "unknown-child"),
     Act("retraction", NEVER, groupchat("<retract xmlns='urn:xmpp:message-retract:1' id='x'/>"), "retract"),
     Act("retraction, old form", NEVER, groupchat("<apply-to xmlns='urn:xmpp:fasten:0' id='x'/>"), "retract"),
     Act("edit", NEVER, groupchat("<body>x</body><replace xmlns='urn:xmpp:message-correct:0' id='x'/>"), "edit"),
@@ -167,7 +175,10 @@ ACTS = [
     Act("mute another's camera", "mute_others", mute("video"), "mute_others", "focus"),
     Act("mute another's share", "mute_others", mute("desktop"), "mute_others", "focus"),
     Act("open another's microphone", NEVER, mute("audio", text="false"), "unknown-request"),
-    Act("kick", "expel", admin("<item nick='peer' role='none'/>"), "expel", "kicked"),
+    Act("kick", NEVER, admin("<item nick='peer' role='none'/>"), "kick"),
+    Act(
+        "kick with words to everybody", NEVER, admin("<item nick='peer' role='none'><reason>x</reason></item>"), "kick"
+    ),
     Act("grant moderator by role", NEVER, admin("<item nick='me' role='moderator'/>"), "grant"),
     Act("grant ownership", NEVER, admin("<item jid='{me}' affiliation='owner'/>"), "grant"),
     Act("revoke", NEVER, admin("<item nick='peer' role='visitor'/>"), "grant"),
@@ -210,6 +221,18 @@ ACTS = [
         "streaming",
     ),
     Act("transcriber dialled", "transcribe", dial("jitsi_meet_transcribe"), "transcribe", "focus"),
+    Act(
+        "transcriber of another room dialled",
+        NEVER,
+        dial("jitsi_meet_transcribe", f"other@{MUC}"),
+        "wrong-room",
+    ),
+    Act(
+        "transcriber dialled with more",
+        NEVER,
+        dial("jitsi_meet_transcribe", more="<header xmlns='urn:xmpp:rayo:1' name='x' value='y'/>"),
+        "unknown-child",
+    ),
     Act("telephone dialled", NEVER, dial("+46701740605"), "dial"),
     Act("peer-to-peer call", NEVER, jingle("session-initiate", "peer"), "peer-to-peer"),
     Act("peer-to-peer transport", NEVER, jingle("transport-info", "peer"), "peer-to-peer"),
@@ -235,6 +258,13 @@ ACTS = [
         "<invite to='x@y'/><password>x</password></x></message>",
         "unknown-child",
     ),
+    Act(
+        "admit by invitation, two at once",
+        NEVER,
+        f"<message to='{ROOM}' id='act'><x xmlns='http://jabber.org/protocol/muc#user'>"
+        "<invite to='x@y'/><invite to='z@y'/></x></message>",
+        "unknown-child",
+    ),
     Act("subscription", NEVER, f"<presence to='somebody@{HOST}' type='subscribe' id='act'/>", "unknown-presence"),
     Act("presence to an account", NEVER, f"<presence to='somebody@{HOST}/x' id='act'/>", "unknown-presence"),
     Act("nickname change", NEVER, f"<presence to='{ROOM}/elin' id='act'/>", "nick-change"),
@@ -253,8 +283,6 @@ async def seen_by(act: Act, me: XmppClient, peer: XmppClient, focus: XmppClient)
         return await focus.wait_for(lambda s: local_name(s) == "iq" and s.get("type") == "set")
     if act.sees == "me":
         return await me.wait_for(lambda s: s.find("{urn:tillit:test}got") is not None)
-    if act.sees == "kicked":
-        return await peer.wait_for(lambda s: s.get("type") == "unavailable" and s.get("from") == f"{ROOM}/peer")
     return await me.wait_for(lambda s: s.get("id") == "act")
 
 
