@@ -78,13 +78,13 @@ def read_code(luma: Plane) -> str | None:
     for shift in (0.0, -1.0, 1.0, -2.0, 2.0):
         y = int((middle + shift) * scale_y)
         cells = []
-        for place in range(CODE_BITS):
+        for place in range(-1, CODE_BITS):  # with a quiet one before: a code may have no dark cell of its own
             x = (left + (place + 0.5) * CELL) * scale_x
             half_x, half_y = max(1, int(2 * scale_x)), max(1, int(2 * scale_y))
             part = luma[max(0, y - half_y) : y + half_y + 1, max(0, int(x) - half_x) : int(x) + half_x + 1]
             cells.append(float(part.mean()) if part.size else 0.0)
         threshold = (min(cells) + max(cells)) / 2
-        number = int("".join("1" if cell > threshold else "0" for cell in cells), 2)
+        number = int("".join("1" if cell > threshold else "0" for cell in cells[1:]), 2)
         code, check = number >> 16, number & 0xFFFF
         if max(cells) - min(cells) > 40 and check_of(code) == check:
             return f"{code:08x}"
