@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import ClientView
 from sidecar.testing import AGNES, FRIDA, YLVA, Product, guest
+from tillit_pades_signing.verify import Verdict, examine
 
 HERE = ClientView(ip="127.0.0.1", user_agent="Mozilla/5.0", referring_domain="bank.example", device="ab" * 32)
 PEOPLE = {"customer": "Åsa Öberg", "lender": "Långivaren AB", "insurer": "Försäkringen AB"}
@@ -69,6 +70,16 @@ def test_two_agreements_signed_by_three_in_one_go_reach_each_with_their_own_alon
         parts = attached(file)
         signers = json.loads(parts["manifest.json"])["signers"]
         assert {each["person"] for each in signers} == {people[each] for each in who}
+        assert "mötet" not in page
+        events = [json.loads(line) for line in parts["events.jsonl"].splitlines()]
+        assert [each["kind"].rpartition(".")[2] for each in events] == ["opened", *["begun", "signed"] * 2, "completed"]
+        assert {each["actor"] for each in events} == {*(people[each] for each in who), "system"}
+        assert events[0]["data"]["documents_sha256"] == [hashlib.sha256(pdf(key)).hexdigest()]
+        logged = [each.data for each in product.records() if each.data.get("signing") == signing]
+        assert all(each["data"] in logged for each in events[1:])
+        found = {each.part: each for each in examine(file, roots=[], eid_roots=[])}["The events"]
+        assert found.verdict is Verdict.HOLDS
+        assert found.sentences[0].startswith("6 events")
         other = {"loan": "cover", "cover": "loan"}[key]
         lent = b"".join(data for name, data in parts.items() if not name.endswith("-1.txt"))  # the customer's own text
         assert f"{other}.pdf".encode() not in lent

@@ -12,7 +12,17 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sidecar.plugin_api import LoA, Subject
 from tillit_pades_signing import rules
 from tillit_pades_signing.binding import digest, hidden_data
-from tillit_pades_signing.model import Amount, Attempt, Party, PartyState, Signature, SignedDocument, Signing, State
+from tillit_pades_signing.model import (
+    MOST_EVENTS,
+    Amount,
+    Attempt,
+    Party,
+    PartyState,
+    Signature,
+    SignedDocument,
+    Signing,
+    State,
+)
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MAJA = Subject("se-personnummer", "199002142389")
@@ -145,6 +155,33 @@ def test_completion_that_differs_is_refused(changed: dict[str, Any], rule_: str)
 
     with pytest.raises(rules.SigningRefusedError, match=rule_):
         check(signing, attempt, a_claim(attempt, **changed))
+
+
+def test_of_many_tries_the_oldest_are_forgotten_and_never_how_it_went_on() -> None:
+    signing = a_signing(meeting="").with_event({"kind": "pades_signing.opened", "at": "0"})
+    for at in range(3 * MOST_EVENTS):
+        signing = signing.with_event({"kind": "pades_signing.begun", "at": str(at + 1)})
+    signing = signing.with_event({"kind": "pades_signing.signed", "at": "end"})
+
+    times = [each["at"] for each in signing.events]
+    assert len(times) == MOST_EVENTS
+    assert (times[0], times[-2:]) == ("0", [str(3 * MOST_EVENTS), "end"])
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "said"),
+    [
+        (250_000_00, "EUR", "250 000 EUR"),
+        (1_234_05, "SEK", "1 234,05 SEK"),
+        (5_000, "JPY", "5 000 JPY"),
+        (100, "ISK", "100 ISK"),
+        (1_234_567, "KWD", "1 234,567 KWD"),
+        (1_000, "BHD", "1 BHD"),
+        (12_345, "CLF", "1,2345 CLF"),
+    ],
+)
+def test_an_amount_is_read_in_the_currencys_own_smallest_unit(minor: int, currency: str, said: str) -> None:
+    assert str(Amount(minor, currency)) == said
 
 
 def test_order_is_kept() -> None:

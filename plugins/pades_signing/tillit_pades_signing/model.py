@@ -27,7 +27,35 @@ class PartyState(StrEnum):
     DECLINED = "declined"
 
 
+MOST_EVENTS = 200  # a record holds 1 MB, and a public page lets anybody try
 METHODS = ("touch", "sms", "eid")  # from the weakest to the strongest, as the band's floor names them
+
+
+# How many decimals the smallest unit of a currency has, where it is not two. Source: ISO 4217, list one.
+_CURRENCIES = {
+    0: (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ),
+    3: ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"),
+    4: ("CLF", "UYW"),
+}
+DECIMALS = {currency: places for places, known in _CURRENCIES.items() for currency in known}
 
 
 @dataclass(frozen=True)
@@ -63,9 +91,10 @@ class Amount:
     currency: str
 
     def __str__(self) -> str:
-        whole, rest = divmod(self.minor, 100)
+        places = DECIMALS.get(self.currency, 2)
+        whole, rest = divmod(self.minor, 10**places)
         grouped = f"{whole:,}".replace(",", " ")
-        return f"{grouped},{rest:02d} {self.currency}" if rest else f"{grouped} {self.currency}"
+        return f"{grouped},{rest:0{places}d} {self.currency}" if rest else f"{grouped} {self.currency}"
 
 
 @dataclass(frozen=True)
@@ -136,6 +165,7 @@ class Signing:
     must sign; all of them unless it is an approval by some of several. sealed: document id -> object ids of
     the sealed file, oldest first. archived: document id -> its id in the document room. reference: the caller's.
     copies_by: until when what is sent waits for a time-stamp; None before there is a seal, and once it waits no more.
+    events: what was recorded of one outside a meeting, whose entries cannot be read from the log by their meeting.
     """
 
     id: str
@@ -160,6 +190,7 @@ class Signing:
     archived: Mapping[str, str] = field(default_factory=dict)
     reference: str = ""
     copies_by: datetime | None = None
+    events: tuple[Mapping[str, Any], ...] = ()
 
     def party(self, key: str) -> Party:
         """Raises KeyError."""
@@ -181,6 +212,14 @@ class Signing:
     def signed(self) -> tuple[Party, ...]:
         return tuple(each for each in self.parties if each.state is PartyState.SIGNED)
 
+    def with_event(self, event: Mapping[str, Any]) -> "Signing":
+        """Keep one more. Of many tries the oldest are forgotten, never how it went on."""
+        events = [*self.events, event]
+        if len(events) > MOST_EVENTS:
+            tries = (each for each in events if str(each["kind"]).endswith((".begun", ".failed")))
+            events.remove(next(tries, events[0]))
+        return replace(self, events=tuple(events))
+
     # To the store and back
 
     def to_body(self) -> dict[str, Any]:
@@ -197,6 +236,7 @@ class Signing:
         values["parties"] = tuple(_party(each) for each in values["parties"])
         values["amount"] = Amount(**values["amount"]) if values["amount"] else None
         values["state"] = State(values["state"])
+        values["events"] = tuple(values.get("events", ()))
         values["sealed"] = {key: tuple(objects) for key, objects in values["sealed"].items()}
         for key in ("deadline", "created_at", "ended_at", "preserved_at", "renew_at", "copies_by"):
             values[key] = from_text(values[key]) if values.get(key) else None

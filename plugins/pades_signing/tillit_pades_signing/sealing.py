@@ -166,27 +166,30 @@ class Sealing:
     def _events(self, signing: Signing, document: SignedDocument) -> bytes:
         """Return this signing's entries of the audit log, one JSON object a line, with their places in the log.
 
+        Outside a meeting: what was kept of them with the signing, without those places.
+
         What only concerns parties to other documents is left out: a copy goes to people who know nothing of them.
         So is the list of all that was opened, of which each file is told its own part.
         """
-        if not signing.meeting:
-            return b""
         others = {each.person for each in signing.parties if each.key not in document.parties}
         lines = []
-        for entry in self._core.audit_entries(signing.meeting, EVENT_KINDS):
-            if entry.data.get("signing") == signing.id and entry.actor not in others:
-                data = dict(entry.data)
-                if "documents_sha256" in data:
-                    data |= {"documents_sha256": [document.sha256], "parties_count": len(document.parties)}
-                told = {
-                    "index": entry.index,
-                    "kind": entry.kind,
-                    "actor": entry.actor,
-                    "at": to_text(entry.at),
-                    "data": data,
-                }
+        for entry in self._entries(signing):
+            if entry["kind"] in EVENT_KINDS and entry["actor"] not in others:
+                told = dict(entry)
+                if "documents_sha256" in entry["data"]:
+                    own = {"documents_sha256": [document.sha256], "parties_count": len(document.parties)}
+                    told["data"] = {**entry["data"], **own}
                 lines.append(json.dumps(told, ensure_ascii=True, sort_keys=True, separators=(",", ":"), default=str))
         return "".join(f"{line}\n" for line in lines).encode()
+
+    def _entries(self, signing: Signing) -> list[Mapping[str, Any]]:
+        if not signing.meeting:
+            return list(signing.events)
+        return [
+            {"index": each.index, "kind": each.kind, "actor": each.actor, "at": to_text(each.at), "data": each.data}
+            for each in self._core.audit_entries(signing.meeting, EVENT_KINDS)
+            if each.data.get("signing") == signing.id
+        ]
 
     def send_copies(self, records: Records, signing: Signing, text: str = "") -> None:
         """Queue everybody's newest copy. text: a message's, where it is not the one that comes first and last."""
@@ -269,7 +272,9 @@ def signature_page(
         language=signing.language,
         brand=bank,
         title=t(f"pades_signing.page.title_{signing.act}"),
-        lead=t("pades_signing.page.lead_approve" if signing.act == "approve" else "pades_signing.page.lead", bank=bank),
+        lead=t(
+            "pades_signing.page." + _outside("lead_approve" if signing.act == "approve" else "lead", signing), bank=bank
+        ),
         facts=tuple(facts),
         signers_title=t(f"pades_signing.page.signers_{signing.act}"),
         signers=tuple(_on_page(signing, document, each, zone=zone, t=t, core=core) for each in signers),
@@ -288,12 +293,14 @@ def _on_page(
 ) -> SignerOnPage:
     signature = party.signature
     assert signature is not None
+    how = _outside("method_touch", signing) if signature.kind == "touch" else f"method_{signature.kind}"
     facts = [
-        (t("pades_signing.page.how"), t(f"pades_signing.page.method_{signature.kind}", title=_title(signature, t))),
+        (t("pades_signing.page.how"), t(f"pades_signing.page.{how}", title=_title(signature, t))),
         (t("pades_signing.page.when"), moment(signature.at, language=signing.language, zone=zone)),
         (t("pades_signing.page.level"), level(signature.loa, t)),
-        (t("pades_signing.page.part"), t(f"pades_signing.capacity.{party.capacity}")),
     ]
+    if signing.meeting:
+        facts.append((t("pades_signing.page.part"), t(f"pades_signing.capacity.{party.capacity}")))
     seen = signature.seen.get(document.id)
     if seen:
         said = t("pades_signing.page.seen_pages", pages=seen["pages"], of=document.pages, marked=seen["acknowledged"])
@@ -305,6 +312,11 @@ def _on_page(
         if "typed" in drawn:
             facts.append((t("pades_signing.page.typed"), drawn["typed"]))
     return SignerOnPage(heading=signature.name, facts=tuple(facts), strokes=strokes)
+
+
+def _outside(key: str, signing: Signing) -> str:
+    """Return the text's key for this signing: outside a meeting nobody had a part in one, nor a document in view."""
+    return key if signing.meeting else f"{key}_outside"
 
 
 def _title(signature: Signature, t: Words) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from sidecar.plugin_api import (
     SignQuestion,
     SignStep,
     new_id,
+    to_text,
 )
 from tillit_pades_signing import rules
 from tillit_pades_signing.binding import digest, hidden_data, visible_text
@@ -98,7 +99,7 @@ class Signings:
 
         def effect(records: Records) -> Signing:
             documents = tuple(replace(each, original=kept[each.id]) for each in signing.documents)
-            opened = replace(signing, documents=documents)
+            opened = self._remember(replace(signing, documents=documents), [act])
             records.put(SIGNINGS, signing.id, opened.to_body(), meeting=wanted.meeting, expected=0)
             self._errand(records, "expire", opened, due_at=signing.deadline)
             return opened
@@ -154,7 +155,7 @@ class Signings:
                 method.cancel(request, steps[0].state)
             raise
         if steps[0].status == "failed":
-            self._note_failure(signing, party, attempt, steps[0])
+            self._fail(signing.id, key, attempt, steps[0])
         return _public(steps[0])
 
     def poll(self, signing_id: str, key: str, client: ClientView) -> SignStep:
@@ -227,8 +228,7 @@ class Signings:
             if dict(step.state) != dict(kept):
                 self._core.keep(lambda records: self._keep(records, signing, party, attempt, step))
         else:
-            self._note_failure(signing, party, attempt, step)
-            self._change(signing_id, None, lambda each: rules.give_up(each, key, attempt.id))
+            self._fail(signing_id, key, attempt, step)
         if step.status == "complete" and signing.act == "approve":
             return SignStep("complete", "pades_signing.done.approve", view=step.view)  # a method knows only of signing
         return _public(step)
@@ -359,17 +359,18 @@ class Signings:
         for last in (*[False] * (_RETRIES - 1), True):
             stored = self.read(signing_id)
             changed = change(stored.signing)
-            if changed == stored.signing:
+            if kind is None and changed == stored.signing:
                 return changed
-            acts = []
+            acts: list[PluginAct] = []
             if kind is not None:
                 party = stored.signing.party(key) if key else None
                 acts.append(self._act(kind, changed, party, actor=actor, more=more))
             if changed.state is State.SIGNED and stored.signing.state is State.OPEN:
                 acts.append(self._act("completed", changed))
 
-            def effect(records: Records, stored: Stored = stored) -> Signing:
-                final = change(stored.signing)  # anew: by now `before` has stored what it points to
+            def effect(records: Records, stored: Stored = stored, acts: list[PluginAct] = acts) -> Signing:
+                # Anew: by now `before` has stored what it points to.
+                final = self._remember(change(stored.signing), acts)
                 records.put(SIGNINGS, signing_id, final.to_body(), meeting=_meeting(final), expected=stored.version)
                 if also is not None:
                     also(records, final)
@@ -395,9 +396,16 @@ class Signings:
         body = {"signing": signing.id, **more}
         records.add_errand(f"pades_signing.{kind}", body, due_at=due_at, meeting=_meeting(signing))
 
-    def _note_failure(self, signing: Signing, party: Party, attempt: Attempt, step: SignStep) -> None:
+    def _fail(self, signing_id: str, key: str, attempt: Attempt, step: SignStep) -> None:
         more = {"method": attempt.method, "reason": step.message.rpartition(".")[2]}
-        self._core.perform(self._act("failed", signing, party, more=more), effect=lambda records: None)
+        self._change(signing_id, "failed", lambda each: rules.give_up(each, key, attempt.id), key, more=more)
+
+    def _remember(self, signing: Signing, acts: Sequence[PluginAct]) -> Signing:
+        """Keep the acts of a signing outside a meeting with it: in the log nothing would lead to them."""
+        for act in acts if not signing.meeting else ():
+            told = {"kind": act.kind, "actor": act.actor or "system", "at": to_text(self._clock()), "data": act.data}
+            signing = signing.with_event(told)
+        return signing
 
     def _act(
         self,

@@ -130,7 +130,16 @@ def _events(attached: Mapping[str, bytes]) -> Finding:
     if not lines:
         return Finding("The events", Verdict.HOLDS, ("No extract of the bank's log: signed outside a meeting.",))
     try:
-        places = [int(json.loads(line)["index"]) for line in lines]
+        entries = [json.loads(line) for line in lines]
+        if not any("index" in each for each in entries):
+            times = [str(each["at"]) for each in entries]
+            return judged(
+                "The events",
+                times == sorted(times),
+                f"{len(times)} events, kept with this signing: it was outside a meeting.",
+                "Rests on: the bank's seal. Their places in the bank's log are not named.",
+            )
+        places = [int(each["index"]) for each in entries]
     except (ValueError, KeyError, TypeError):
         return judged("The events", False, "The extract of the bank's log cannot be read.")
     return judged(
