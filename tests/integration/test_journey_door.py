@@ -69,6 +69,19 @@ def test_a_yes_to_another_text_is_no_yes(product: Product, version: object) -> N
 # Identity
 
 
+def test_who_comes_to_identify_before_the_door_opens_is_told_when_it_does(product: Product) -> None:
+    booked = product.book(starts_at=product.clock() + timedelta(hours=2))
+    maja = product.arrives(product.place_of(booked, Capacity.CUSTOMER))
+
+    early = maja.get("identify").text
+
+    assert "Du är tidig" in early
+    assert 'id="identify"' not in early
+    assert f'href="/v/{maja.place}/arrive"' in early
+    product.clock.on(hours=2)
+    assert 'id="identify"' in maja.get("identify").text
+
+
 @pytest.mark.requirement("R001", "R011")
 def test_nobody_comes_to_the_lobby_or_further_before_they_are_identified(product: Product, maja: Browser) -> None:
     """Asked of the service itself: the routes would not let it come so far."""

@@ -32,6 +32,7 @@ export class Room {
   #asking = "";
   #mounted = false;
   #refreshes = 0;
+  /** @type {(() => void) | undefined} puts away what was last said of a document, once it is untrue */ #takeBack;
   /** @type {Promise<void>} */ #latest = Promise.resolve();
 
   /** @param {any} api */
@@ -44,7 +45,10 @@ export class Room {
     this.list = make("div", "dr-list");
     for (const kind of ["presented", "turned"]) api.on(`document_room.${kind}`, (/** @type {any} */ data) => void this.#led(data));
     api.on("document_room.withdrawn", (/** @type {any} */ data) => void this.#gone(data.document));
-    api.on("document_room.put_away", () => void this.refresh());
+    api.on("document_room.put_away", () => {
+      this.#takeBack?.();
+      void this.refresh();
+    });
     api.on("document_room.marked", (/** @type {any} */ data) => void this.#marked(data));
     api.on("document_room.clause_passed", (/** @type {any} */ data) => void this.#passed(data));
     for (const kind of KINDS) api.on(`document_room.${kind}`, () => void this.refresh());
@@ -174,6 +178,7 @@ export class Room {
 
   /** Somebody shows a page. @param {{document: string, page: number, seq: number}} data */
   async #led(data) {
+    this.#takeBack?.();
     const known = this.#document(data.document);
     const wasOther = this.state?.stage?.document !== data.document;
     if (known && this.state.stage && !wasOther && this.following && this.api.isOpen()) {
@@ -191,7 +196,7 @@ export class Room {
   /** A document that is shown says so; beside the faces it opens by itself, over them it waits to be asked. @param {any} stage */
   #announce(stage) {
     const document = this.#document(stage.document);
-    this.api.notice(this.api.t("panel.now_shown", { title: document.name, page: stage.page }));
+    this.#takeBack = this.api.notice(this.api.t("panel.now_shown", { title: document.name, page: stage.page }));
     const taken = window.document.querySelector("#panels:not([hidden])");
     if (!taken && window.matchMedia(WIDE).matches) this.api.open("documents");
   }
@@ -375,7 +380,7 @@ export class Room {
 
   /** @param {any} answer */
   async #added(answer) {
-    this.api.notice(this.api.t(answer.removed.length ? "panel.cleaned" : "panel.added", { title: answer.name }));
+    this.#takeBack = this.api.notice(this.api.t(answer.removed.length ? "panel.cleaned" : "panel.added", { title: answer.name }));
     this.list.querySelector("[aria-busy]")?.removeAttribute("aria-busy");
     await this.refresh();
     if (this.state?.may.oversee) await this.read(answer.id, 1);
