@@ -98,7 +98,7 @@ def desk(browser: Browser, world: World, known: dict[str, Any]) -> Iterator[Sign
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         page.on("console", lambda line: heard(line.text) if line.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page

@@ -5,13 +5,15 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 from werkzeug.serving import make_server
 
 from sidecar.bootstrap import Services
+from sidecar.domain.clock import utc_now
 from sidecar.web.app import create_app
 from simulators.demo.world import BANK_HOST
 
@@ -51,6 +53,7 @@ def another_process(services: Services) -> Iterator[str]:
 
 def tab_to(page: Page, wanted: Locator, *, at_most: int = 40) -> None:
     """Press Tab until the focus is there, as somebody without a mouse would."""
+    expect(wanted).to_be_visible()
     for _ in range(at_most):
         page.keyboard.press("Tab")
         if wanted.evaluate("(one) => one === document.activeElement"):
@@ -58,11 +61,21 @@ def tab_to(page: Page, wanted: Locator, *, at_most: int = 40) -> None:
     raise AssertionError(f"Tab does not lead to {wanted}")
 
 
-def fill_booking(page: Page, *, customer: str = "Maja", kind: str = "Bolån", purpose: str = "Utöka lånet") -> None:
-    page.goto("/desk/book")
+def hold_the_time(page: Page) -> None:
+    """Let no time pass on this page and those after it but what the test lets pass."""
+    page.clock.install()
+    page.clock.pause_at(utc_now() + timedelta(minutes=1))
+
+
+def fill_booking(
+    page: Page, *, customer: str = "Maja", kind: str = "Bolån", purpose: str = "Utöka lånet", bank: str = ""
+) -> None:
+    """bank: where it is served, if not as usual."""
+    page.goto(f"{bank}/desk/book")
     page.get_by_role("radio", name=re.compile(kind)).check()
     page.get_by_role("combobox", name="Kund").press_sequentially(customer)
     page.get_by_role("option", name=re.compile(customer)).click()
+    expect(page.get_by_role("combobox", name="Kund")).to_have_value(re.compile(customer))
     page.get_by_label("Syfte, står i inbjudan").fill(purpose)
 
 
