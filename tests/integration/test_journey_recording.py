@@ -224,6 +224,7 @@ def test_whoever_asked_is_told_that_somebody_said_no_or_took_their_yes_back_and_
     assert room.frida.get("room/state").get_json()["alerts"] == []
     room.agnes.post("room/recording/answer", {"yes": False})
     [said_no] = room.frida.get("room/state").get_json()["alerts"]
+    room.product.clock.on(seconds=5)
     room.running()
     room.agnes.post("room/recording/answer", {"yes": False})
     took_back, before = room.frida.get("room/state").get_json()["alerts"]
