@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
-from sidecar.domain.clock import utc_now
+from sidecar.domain.clock import to_text, utc_now
 from sidecar.domain.jws import local_signing_key, new_private_key
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Situation, encryption_for, jitsi_features
@@ -480,11 +480,13 @@ async def _encryption_off(scene: Scene) -> None:
 
 
 async def _overstays(stand: Stand, column: Column, room: str) -> tuple[str, XmppClient]:
-    """Let somebody in whose session ends a few seconds from now."""
+    """Let somebody in whose session ends a second later, while other acts are tried."""
     who = somebody()
-    soon = utc_now() + timedelta(seconds=6)
-    client = await stand.connect(token_for(stand, column, who, room=room, session_until=soon), room)
+    client = await stand.connect(token_for(stand, column, who, room=room), room)
     await client.join(f"{room}@{MUC}", "stays")
+    soon = {"permissions": sorted(column.permissions), "session_until": to_text(utc_now() + timedelta(seconds=1))}
+    answer = await stand.command("PUT", f"/v1/rooms/{room}/participants/{who}/permissions", soon)
+    assert answer.status_code == 204
     return who, client
 
 
