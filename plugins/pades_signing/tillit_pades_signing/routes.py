@@ -17,7 +17,7 @@ from sidecar.plugin_api import (
     SignStep,
     from_text,
 )
-from tillit_pades_signing.model import Party, Signing
+from tillit_pades_signing.model import DECIMALS, Party, Signing
 from tillit_pades_signing.opening import Wanted
 from tillit_pades_signing.seal.transaction import transaction_paper
 from tillit_pades_signing.sealing import file_name
@@ -89,6 +89,7 @@ class Routes:
             "people": self._people(request) if here.is_staff else [],
             "documents": self._documents(here.meeting) if here.is_staff else [],
             "approvers": self._core.meeting(here.meeting).approvers if here.is_staff else 1,
+            "decimals": DECIMALS if here.is_staff else {},
         }
         return PluginResponse(json=body)
 

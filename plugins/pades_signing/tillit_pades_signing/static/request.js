@@ -4,7 +4,7 @@
 import { el } from "./dom.js";
 
 /**
- * @param {any} api @param {HTMLElement} place @param {{people: any[], documents: any[], approvers: number}} state @param {() => void} sent
+ * @param {any} api @param {HTMLElement} place @param {{people: any[], documents: any[], approvers: number, decimals: Record<string, number>}} state @param {() => void} sent
  */
 export function request(api, place, state, sent) {
   const now = JSON.stringify([state.people, state.documents]);
@@ -16,7 +16,7 @@ export function request(api, place, state, sent) {
   void t;
 }
 
-/** @param {any} api @param {{people: any[], documents: any[], approvers: number}} state @param {"sign" | "approve"} act @param {() => void} sent */
+/** @param {any} api @param {{people: any[], documents: any[], approvers: number, decimals: Record<string, number>}} state @param {"sign" | "approve"} act @param {() => void} sent */
 function form(api, state, act, sent) {
   const { t } = api;
   const id = (/** @type {string} */ name) => `new-${act}-${name}`;
@@ -53,13 +53,19 @@ function form(api, state, act, sent) {
   const made = /** @type {HTMLFormElement} */ (el("form", { class: "stack", novalidate: true }, ...parts));
   made.addEventListener("submit", (event) => {
     event.preventDefault();
-    void send(api, made, act, sent);
+    void send(api, made, act, state.decimals, sent);
   });
   return el("details", { class: "new" }, el("summary", {}, t(act === "sign" ? "panel.new.title" : "panel.new.approve")), made);
 }
 
-/** @param {any} api @param {HTMLFormElement} made @param {"sign" | "approve"} act @param {() => void} sent */
-async function send(api, made, act, sent) {
+/** How many of the smallest unit that is: a yen has none below it, a dinar has a thousand. @param {number} money @param {number} [decimals] */
+export const smallest = (money, decimals = 2) => Math.round(money * 10 ** decimals);
+
+/**
+ * @param {any} api @param {HTMLFormElement} made @param {"sign" | "approve"} act @param {Record<string, number>} decimals of currencies where they are not two
+ * @param {() => void} sent
+ */
+async function send(api, made, act, decimals, sent) {
   const data = new FormData(made);
   const problem = /** @type {HTMLElement} */ (made.querySelector(".problem"));
   const tell = (/** @type {string} */ words) => {
@@ -71,6 +77,7 @@ async function send(api, made, act, sent) {
   if (!people.length || (act === "sign" && !documents.length) || !String(data.get("title")).trim()) return tell(api.t(act === "sign" ? "panel.new.none" : "panel.new.none_approve"));
   const money = Number(String(data.get("money") ?? "").replace(/\s/gu, ""));
   if (act === "approve" && !(money > 0)) return tell(api.t("panel.new.none_approve"));
+  const currency = String(data.get("currency") ?? "").trim().toUpperCase();
   const until = String(data.get("deadline") ?? "");
   const body = {
     act,
@@ -79,7 +86,7 @@ async function send(api, made, act, sent) {
     text: data.get("text"),
     documents,
     parties: people.map((participant, at) => ({ participant, turn: data.get("in_turn") ? at + 1 : 1 })),
-    ...(act === "approve" ? { amount: { minor: Math.round(money * 100), currency: String(data.get("currency")).toUpperCase() }, needed: Number(data.get("needed")) } : {}),
+    ...(act === "approve" ? { amount: { minor: smallest(money, decimals[currency]), currency }, needed: Number(data.get("needed")) } : {}),
   };
   try {
     await api.fetchJson("POST", "signings", body);
