@@ -254,17 +254,20 @@ def _tillit_error(error: TillitError) -> AnyResponse | tuple[str, int]:
     if error.slug == "not-identified" and request.view_args:
         return redirect(f"/v/{request.view_args['pid']}/identify")
     kinds = {404: "not_found", 401: "session", 403: "forbidden", 503: "unavailable"}
-    sentence = sentence_of(error) if isinstance(error, RefusedError | InvalidInputError) else ""
+    # What the bank's identity service sends back is spent at once: whoever tries again begins where they began.
+    back_from_sign_in = request.path == "/staff/callback"
+    told = back_from_sign_in or isinstance(error, RefusedError | InvalidInputError)
     at_desk = request.path.startswith("/desk") and "staff" in g
     again = "" if response.status_code == 404 else request.path
-    if request.path == "/staff/callback":  # its code is spent: whoever tries again begins where the sign-in began
-        again = "/desk"
     page = render_template(
         "staff/error.html" if at_desk else "error.html",
-        kind=kinds.get(response.status_code, "failed"),
-        sentence=sentence,
+        kind="unavailable" if back_from_sign_in else kinds.get(response.status_code, "failed"),
+        sentence=sentence_of(error) if told else "",
         case=case,
-        urls={"again": again, "home": "/desk" if request.path.startswith("/desk") else ""},
+        urls={
+            "again": "/desk" if back_from_sign_in else again,
+            "home": "/desk" if request.path.startswith("/desk") else "",
+        },
     )
     return page, response.status_code
 

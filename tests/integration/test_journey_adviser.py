@@ -178,6 +178,21 @@ def test_staff_without_any_role_are_refused_and_leave_no_trace_but_that(product:
     assert product.stores()["people.people"] == before
 
 
+def test_whoever_a_sign_in_failed_for_reads_why_and_begins_anew_elsewhere(product: Product) -> None:
+    """The address they came back to is spent: tried again, it would only fail again."""
+    product.identity_service.people["elin"] = replace(ELIN, groups=("bank-canteen",))
+    browser = product.browser()
+    state = browser.get("/staff/sign-in").headers["Location"].partition("state=")[2]
+
+    page = browser.get(
+        "/staff/callback", query_string={"state": state, "code": "elin"}, headers={"Accept": "text/html"}
+    ).text
+
+    assert "Det gick inte just nu" in page
+    assert 'href="/desk"' in page
+    assert "/staff/callback" not in page
+
+
 # On demand
 
 
