@@ -1,5 +1,6 @@
 """A meeting in which adviser and customer are inside, with the forms loaded by their approved digest."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,8 +13,10 @@ from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import utc_now
 from sidecar.testing import Clock, Product
+from sidecar.testing.far_ends import FakeCode
 from sidecar.testing.people import MAJA
 from sidecar.testing.product import ORIGIN, Browser
+from simulators.bankid.remote import RemoteBankId
 from simulators.common.running import running
 
 
@@ -140,3 +143,22 @@ def signing_room(tmp_path: Path, seal: str, systems: tuple[str, str]) -> Room:
     """The room with the real documents and the real signing beside the forms, and systems that are told."""
     plugins = ["forms", "document_room", "pades_signing"]
     return enter(Product(tmp_path, clock=Clock(utc_now()), with_plugins=plugins, more=seal + systems[1]))
+
+
+@pytest.fixture(scope="module")
+def bankid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteBankId]:
+    remote = RemoteBankId.launch(tmp_path_factory.mktemp("bankid"))
+    yield remote
+    remote.stop()
+
+
+@pytest.fixture
+def gala_with_bankid(tmp_path: Path, seal: str, bankid: RemoteBankId) -> Product:
+    """The gala's form on a public page, with BankID as one way to sign. Clock and eID keep the same time."""
+    clock = Clock(utc_now().replace(microsecond=0))
+    bankid.phone("forget")
+    bankid.phone("clock", seconds=clock.now.timestamp() - bankid.phone("clock", seconds=0, stands_still=True)["now"])
+    table = "\n".join(f"{key} = {json.dumps(value)}" for key, value in bankid.plugin_settings().items())
+    more = f'[plugins.bankid]\n{table}\n[plugins.forms]\npublished = ["gala_order"]\n{seal}'
+    plugins = ["bankid", "forms", "pades_signing"]
+    return Product(tmp_path, clock=clock, with_plugins=plugins, methods=(FakeCode(clock),), more=more)

@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from sidecar.plugin_api import utc_now
-from sidecar.testing import Clock, Product, pages
+from sidecar.testing import MAJA, Clock, Product, pages
 from sidecar.testing.product import Browser as Client
+from simulators.bankid.remote import RemoteBankId
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -272,6 +274,42 @@ def test_a_visitor_who_declines_is_asked_once_and_nothing_is_signed(
     expect(page.get_by_role("heading", name="Du avböjde. Inget är undertecknat.")).to_be_visible()
     page.reload()
     expect(page.get_by_role("heading", name="Du avböjde. Inget är undertecknat.")).to_be_visible()
+
+
+@pytest.mark.requirement("R079", "R161")
+def test_a_visitor_signs_with_the_app_on_the_phone_itself_or_by_a_code_and_a_closed_page_goes_on(
+    gala_with_bankid: Product, bankid: RemoteBankId, serve: Serve, open_page: Open, tmp_path: Path
+) -> None:
+    answers = {"name": "Maja Granlid", "email": "maja@example.org", "phone": "0701740605", "number": MAJA.number}
+    answers |= {"tickets": "1", "seat": "balcony"}
+    base = serve(gala_with_bankid)
+    begun = gala_with_bankid.app.test_client().post("/x/forms/f/gala_order/begin", json={"answers": answers})
+    page = open_page(base, begun.get_json()["path"], size=(390, 844))
+    page.evaluate("window.matchMedia = () => ({ matches: true, addEventListener() {} })")  # a finger, not a mouse
+    page.get_by_role("button", name="Skriv under").click()
+    page.get_by_role("button", name="BankID").click()
+    app = page.get_by_role("link", name="Öppna appen på den här enheten")
+    expect(app).to_be_visible()
+    picture(page, "gala-app", tmp_path)
+    assert pages.findings(page, within="main") == []
+
+    page.get_by_role("button", name="Visa en kod för en annan enhet").click()
+    expect(page.locator(".sign-qr")).to_be_visible()
+    page.get_by_role("button", name="Avbryt").click()
+    page.get_by_role("button", name="BankID").click()
+    expect(app).to_be_visible()
+    token = parse_qs(urlsplit(app.get_attribute("href") or "").query)["autostarttoken"][0]
+    order = bankid.phone("open", autoStartToken=token, person=MAJA.key)["order"]
+    page.goto("about:blank")  # the browser is left for the app
+    back = bankid.phone("approve", order=order, person=MAJA.key)["return_url"]
+    gala_with_bankid.clock.on(seconds=2)
+    bankid.phone("clock", seconds=2)
+
+    path = urlsplit(back)
+    page.goto(f"{base}{path.path}?{path.query}")
+
+    expect(page.get_by_role("heading", name="Klart. Du har skrivit under")).to_be_visible()
+    assert "nonce" not in page.url
 
 
 @pytest.mark.requirement("R092")

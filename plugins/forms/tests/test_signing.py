@@ -6,7 +6,6 @@ import io
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -146,13 +145,6 @@ def test_a_guest_may_sign_by_a_code_in_a_text_message_instead(tmp_path: Path, se
     assert act(what="start")["status"] == "ended"
 
 
-@pytest.fixture(scope="module")
-def bankid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteBankId]:
-    remote = RemoteBankId.launch(tmp_path_factory.mktemp("bankid"))
-    yield remote
-    remote.stop()
-
-
 @pytest.mark.requirement("R079", "R085", "R086", "R089", "R159", "R161")
 def test_a_loan_agreed_in_the_room_is_signed_with_bankid_and_each_system_gets_its_share(
     tmp_path: Path, stamped_seal: str, systems: tuple[str, str], bankid: RemoteBankId, enter_room: Any
@@ -206,3 +198,35 @@ def test_a_loan_agreed_in_the_room_is_signed_with_bankid_and_each_system_gets_it
     kinds = product.kinds(room.meeting)
     assert kinds.count("forms.delivered") == 3
     assert kinds.index("forms.papers_made") < kinds.index("forms.signing_begun") < kinds.index("forms.signed")
+
+
+@pytest.mark.requirement("R079", "R161")
+def test_a_guest_who_gave_their_number_may_sign_by_eid_and_another_is_not_offered_it(
+    gala_with_bankid: Product, bankid: RemoteBankId
+) -> None:
+    client = gala_with_bankid.app.test_client()
+
+    def begins(**more: str) -> Any:
+        answers = ANSWERS | {"name": "Maja Granlid", "email": "maja@example.org"} | more
+        begun = client.post("/x/forms/f/gala_order/begin", json={"answers": answers}, base_url=ORIGIN)
+        assert begun.status_code == 201, begun.text
+
+        def act(**body: Any) -> Any:
+            step = client.post(begun.get_json()["path"] + "/act", json=body, base_url=ORIGIN)
+            assert step.status_code == 200, step.text
+            return step.get_json()
+
+        return act
+
+    nobody, maja = begins(), begins(number=MAJA.number)
+    assert {each["kind"] for each in nobody(what="start")["methods"]} == {"touch", "sms"}
+    assert {each["kind"] for each in maja(what="start")["methods"]} == {"touch", "sms", "eid"}
+
+    assert maja(what="start", method="bankid")["status"] == "pending"
+    order = bankid.orders()[0]
+    bankid.phone("scan", qr=order["qr"], person=MAJA.key)
+    bankid.phone("read", order=order["order"], person=MAJA.key)
+    bankid.phone("approve", order=order["order"], person=MAJA.key)
+    gala_with_bankid.clock.on(seconds=2)
+    bankid.phone("clock", seconds=2)
+    assert maja(what="poll")["status"] == "complete"

@@ -18,8 +18,10 @@ class Page {
   #turn = 0;
   #complete = false;
   #left = 0;
+  /** What the app brought back to this page. It is spent at once and stays in no address. */ #nonce = new URLSearchParams(location.search).get("nonce") ?? "";
 
   constructor() {
+    if (this.#nonce) history.replaceState(null, "", location.pathname);
     void (this.#root.dataset.step === "fill" ? this.#fill() : this.#sign());
   }
 
@@ -109,7 +111,8 @@ class Page {
     const papers = make("div", "stack-l", ...view.papers.map((/** @type {any} */ each) => paper(each, this.t("critical"))));
     const signature = new Signature(place, { t: this.t, base: this.#base, signal: this.#signal, done: () => void this.#sign() });
     this.#body.replaceChildren(make("h2", "", this.t("read_through")), papers, place);
-    signature.begin(view.methods);
+    signature.begin(view.methods, this.#nonce);
+    this.#nonce = "";
   }
 
   /** @param {any} view */

@@ -17,7 +17,7 @@ export function thinned(strokes) {
 
 /** An address that may open an app. @param {unknown} url */
 export function launchable(url) {
-  return typeof url === "string" && /^(https|bankid|freja|mitid|frejaeid):\/\//.test(url);
+  return typeof url === "string" && /^(https?|bankid|freja|mitid|frejaeid):\/\//.test(url);
 }
 
 export class Signature {
@@ -35,18 +35,18 @@ export class Signature {
     this.#options = options;
   }
 
-  /** @param {any[]} methods known ways; none before the signing began */
-  begin(methods) {
-    if (methods.length) return this.#choose(methods);
+  /** @param {any[]} methods known ways; none before the signing began @param {string} nonce what the app brought back, "" for none */
+  begin(methods, nonce) {
+    if (methods.length) return void this.#resume(methods, nonce);
     const { t } = this.#options;
     this.#host.replaceChildren(make("div", "acts", button(t("sign"), "main", () => void this.#act({ what: "start" }))));
   }
 
-  /** Back from the app, or after a reload: go on with a try that is under way, else choose. @param {any[]} methods */
-  async #resume(methods) {
+  /** Back from the app, or after a reload: go on with a try that is under way, else choose. @param {any[]} methods @param {string} nonce */
+  async #resume(methods, nonce) {
     const { base, signal, done } = this.#options;
     try {
-      const step = await post(`${base}/act`, { what: "poll" }, signal);
+      const step = await post(`${base}/act`, nonce ? { what: "submit", answer: { nonce } } : { what: "poll" }, signal);
       if (step.status === "complete" || step.status === "ended") return done();
       if (step.status === "pending") {
         this.#kind = step.view?.field ? "" : "eid";
@@ -183,7 +183,7 @@ export class Signature {
     if (launchable(url)) {
       const link = make("a", "btn main", this.#options.t("open_app"));
       link.href = url;
-      parts.push(link);
+      parts.push(link, button(this.#options.t("other_device"), "line", () => void this.#elsewhere()));
     }
     place.replaceChildren(...parts);
   }
@@ -196,6 +196,13 @@ export class Signature {
       if (this.#field === "app") await this.#act({ what: "poll", method: this.#method });
     }
     this.#polling = false;
+  }
+
+  /** The app is on another device: the order for this one is given up, and one with a code begun. */
+  async #elsewhere() {
+    this.#field = "";
+    await this.#act({ what: "cancel", method: this.#method });
+    await this.#act({ what: "start", method: this.#method, same_device: false });
   }
 
   async #cancel() {

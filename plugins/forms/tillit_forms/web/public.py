@@ -129,7 +129,7 @@ class PublicRoutes:
             method=method,
             answer=answer,
             same_device=given.get("same_device") is True,
-            return_path=self._visits.path(form, request.path["secret"]),
+            return_path=f"/x/forms/{self._visits.path(form, request.path['secret'])}",
         )
         signing = str(service.view(form.signing)["state"])
         if step["status"] != "complete" and signing != "open":  # declined, or somebody else ended it
@@ -144,8 +144,14 @@ class PublicRoutes:
         methods = [
             {"name": each["name"], "kind": each["kind"], "title": self._title(form, each)}
             for each in service.methods(form.signing, PARTY)
+            if each["kind"] != "eid" or self._is_numbered(form)
         ]
         return {"methods": methods, "signing": str(service.view(form.signing)["state"])}
+
+    def _is_numbered(self, form: Form) -> bool:
+        """Say whether the signer gave the number an eID is held against; without one it could be anybody's."""
+        signer = self._forms.template(form).signer
+        return signer is not None and bool(self._forms.standing(form).values.get(signer.number))
 
     def _title(self, form: Form, method: Mapping[str, Any]) -> str:
         own = method["kind"] in ("touch", "sms")
@@ -232,6 +238,7 @@ PAGE_TEXTS = (
     "confirm",
     "waiting",
     "open_app",
+    "other_device",
     "missing",
     "loading",
     "failed",
