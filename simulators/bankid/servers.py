@@ -35,7 +35,7 @@ class _Server(ThreadedWSGIServer):
 class _TlsHandler(_Handler):
     """Shakes hands in the connection's own thread, so that a silent client holds up nobody else."""
 
-    # Head and body leave together: sent apart on a kept connection, the body waits 40 ms for the client's TCP to answer.
+    # Head and body leave together: sent apart on a kept connection, the body waits 40 ms for the client's TCP.
     wbufsize = -1
     disable_nagle_algorithm = True
 
