@@ -24,6 +24,8 @@ from simulators.demo.story import Story
 from simulators.demo.world import FolderError, World
 from tests.servers.watching import until
 
+pytestmark = pytest.mark.timeout(900)  # a dozen programs start, which takes a busy machine minutes
+
 FOREVER = "import signal; signal.pause()"
 
 
