@@ -44,9 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--settings", type=Path, default=None, help="settings file (else TILLIT_SETTINGS, tillit.toml)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
-        found = commands.add_parser(name, help=text, description=text)
+    def command(name: str, run: object, text: str, *, own_options: bool = False) -> argparse.ArgumentParser:
+        """own_options: another program reads what follows the name, --help too."""
+        # Nothing on a command line begins with a null: with it for a prefix none of it is an option of ours.
+        prefix = "\0" if own_options else "-"
+        found = commands.add_parser(name, help=text, description=text, add_help=not own_options, prefix_chars=prefix)
         found.set_defaults(run=run)
+        if own_options:
+            found.add_argument("arguments", nargs=argparse.REMAINDER)
         return found
 
     command("check-config", _check_config, "Print the settings in force, redacted; exit 2 when they cannot be used.")
@@ -65,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     plugins.add_argument("names", nargs="*")
     plugins.add_argument("--by", default="")
     plugins.add_argument("--approvals", type=Path, default=Path("plugins/approvals.toml"))
-    verify = command("verify-evidence", _verify, "Check an evidence file, as the stand-alone verifier does.")
-    verify.add_argument("arguments", nargs=argparse.REMAINDER)
+    checks_evidence = "Check an evidence file, as the stand-alone verifier does."
+    command("verify-evidence", _verify, checks_evidence, own_options=True)
     jitsi = command("render-jitsi-config", _render_jitsi, "Write what we set differently from the pinned Jitsi images.")
     jitsi.add_argument("--templates", type=Path, default=Path("jitsi-config/stable-11146-2"))
     jitsi.add_argument("--out", type=Path, default=Path("var/jitsi"))
@@ -74,8 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     jitsi.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 and name each file that would change"
     )
-    document = command("verify-document", _verify_document, "Explain a sealed PDF part by part, offline.")
-    document.add_argument("arguments", nargs=argparse.REMAINDER)
+    command("verify-document", _verify_document, "Explain a sealed PDF part by part, offline.", own_options=True)
     people = command("import-customers", _import, "Take customers of a TOML file into the people store.")
     people.add_argument("file", type=Path)
     command("move-stores", _move, "Move the SQLite stores into the PostgreSQL databases the settings name.")

@@ -2,14 +2,16 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Request, sync_playwright
 
 import sidecar.domain.verify_evidence as verifier
 from simulators.demo.papers import promissory_note
@@ -33,11 +35,26 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def held(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Story, Path]]:
+def loaded() -> list[tuple[str, str]]:
+    """Everything the three pages loaded: the page's address, and that of what it loaded."""
+    return []
+
+
+def note(loaded: list[tuple[str, str]], request: Request) -> None:
+    if not request.is_navigation_request() and not request.url.startswith(("blob:", "data:")):
+        loaded.append((request.frame.url, request.url))
+
+
+@pytest.fixture(scope="module")
+def held(
+    world: World, loaded: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Story, Path]]:
     pictures = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     pictures.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, browser_of(playwright) as browser:
         story = Story(world, browser, pictures=pictures, told=lambda step: None)
+        for person in (story.elin, story.maja, story.samir):
+            person.page.on("request", lambda request: note(loaded, request))
         story.hold()
         story.finish()
         yield story, story.evidence()
@@ -48,6 +65,16 @@ def test_three_browsers_hold_the_mortgage_meeting_and_the_pages_raise_no_error(h
     story, _ = held
 
     assert [person.problems for person in (story.elin, story.maja, story.samir)] == [[], [], []]
+
+
+@pytest.mark.requirement("R055")
+def test_the_banks_pages_are_on_its_own_domain_and_load_nothing_from_anywhere_else(
+    held: tuple[Story, Path], world: World, loaded: list[tuple[str, str]]
+) -> None:
+    of_the_bank = [url for page, url in loaded if page.startswith(world.bank)]
+
+    assert any(url.endswith("/room/join") for url in of_the_bank)
+    assert {urlsplit(url).netloc for url in of_the_bank} == {urlsplit(world.bank).netloc}
 
 
 @pytest.mark.requirement("R119", "R201")
@@ -128,12 +155,23 @@ def test_the_evidence_says_what_was_shown_calculated_and_signed_to_whom_and_in_w
 
 
 @pytest.mark.requirement("R068", "R080", "R159")
-def test_the_customers_copy_is_one_sealed_file(held: tuple[Story, Path]) -> None:
+def test_the_customers_copy_is_one_sealed_file_that_verifies(
+    held: tuple[Story, Path], world: World, tmp_path: Path
+) -> None:
     story, _ = held
     (file,) = story.copy["attachments"]
+    copy = requests.get(f"{world.mailbox}/p/{story.copy['person']}/{story.copy['id']}/files/0", timeout=30).content
+    (tmp_path / "copy.pdf").write_bytes(copy)
+    roots = ("--roots", str(world.folder / "tsa" / "roots.pem"))
+    eid = ("--eid-roots", str(world.folder / "bankid" / "signature-root.pem"))
 
-    assert file["media_type"] == "application/pdf"
-    assert file["bytes"] > len(promissory_note())
+    said = world.tillit("verify-document", str(tmp_path / "copy.pdf"), *roots, *eid)
+
+    assert (file["media_type"], file["bytes"]) == ("application/pdf", len(copy))
+    assert copy.startswith(promissory_note())
+    assert "Maja Granlid signed this with their own eID." in said
+    assert re.search(r"holds\s+Time-stamp", said), said
+    assert "Everything in this file holds, and rests on the roots you named." in said
 
 
 @pytest.mark.requirement("R119", "R201")
