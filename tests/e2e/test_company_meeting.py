@@ -26,7 +26,7 @@ from simulators.demo.world import Ports, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-WAIT_MS = 30_000  # pages are drawn on the server, and the machine is busy with three browsers
+WAIT_MS = 60_000  # pages are drawn on the server, and the machine is busy with three browsers
 TERMS = "Ramavtal.pdf"
 LINES = ("Kursen i dag är 11,25 kronor.", "Ordern gäller till klockan fyra, säger ramavtalet.")
 ACT = "Valutaorder, 250 000 euro"
@@ -90,6 +90,11 @@ class CompanyStory(Story):
         self.agnes = self.maja = self.person(browser, DESKTOP)
         self.ture = self.samir = self.person(browser, DESKTOP)
         self.ylva = self.person(browser, HANDHELD, phone=True)
+
+    def person(self, browser: Any, size: dict[str, int], *, phone: bool = False) -> Person:
+        made = super().person(browser, size, phone=phone)
+        made.page.set_default_timeout(WAIT_MS)
+        return made
 
     def photograph(self, person: Person, name: str) -> None:
         if os.environ.get("SCREENSHOTS"):
@@ -235,6 +240,7 @@ class CompanyStory(Story):
         form.get_by_label("Vad det gäller").fill(ACT)
         form.get_by_role("checkbox", name=re.compile("Ramavtal")).check()
         asked = form.get_by_role("group", name="Personer").get_by_role("checkbox")
+        expect(asked).to_have_count(2, timeout=WAIT_MS)
         self.held.states["may approve"] = asked.locator("xpath=..").all_inner_texts()
         form.get_by_label("Belopp i hela enheter").fill("250 000")
         form.get_by_label("Valuta").fill("EUR")

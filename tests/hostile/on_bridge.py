@@ -24,7 +24,7 @@ from av import VideoFrame
 from sidecar.bootstrap import Services, build
 from sidecar.bridge.testing import Client, eventually, local_address
 from sidecar.domain.ids import ParticipantId, PersonId, StaffId, new_id
-from sidecar.domain.meetings import Identified, Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.meetings import CallCheck, Identified, Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Segment
 from sidecar.services.booking import Booker, BookingRequest
@@ -35,7 +35,9 @@ from tests.hostile.needs import ALWAYS, NOBODY, Needs, allows, either, needs
 from tests.servers.ports import free_port
 
 HOST = "hostile.localhost"
-_START_S = 30.0
+_START_S = 90.0
+# For a busy machine: what does happen is seen as soon as it has, and only what never does is waited for this long.
+_PATIENCE_S = 40.0
 _BY_EID = {"provider": "bankid", "method": "bankid-qr", "kind": "eid", "loa": 3, "factors": 2}
 _BY_CODE = {"provider": "otp_link", "method": "otp", "kind": "code", "loa": 1, "factors": 2}
 
@@ -183,7 +185,11 @@ class Browser:
         """POST below this person's place, or at a path that begins with a slash."""
         where = path if path.startswith("/") else f"/v/{self.place.id}/{path}"
         return await asyncio.to_thread(
-            self.http.post, self.product.web + where, json={} if body is None else body, timeout=10, **options
+            self.http.post,
+            self.product.web + where,
+            json={} if body is None else body,
+            timeout=_PATIENCE_S,
+            **options,
         )
 
 
@@ -273,10 +279,11 @@ def _meeting(product: Product, column: Column) -> Meeting:
 
 def _open(product: Product, meeting: Meeting) -> Participant:
     services = product.services
-    packages = services.policy.packages_for(product.adviser.groups)
-    return services.admission.open_meeting(
-        meeting.id, product.adviser.id, packages=packages, call_checked_at=services.clock()
-    )
+    packages, now = services.policy.packages_for(product.adviser.groups), services.clock()
+    mine = next(each for each in services.meetings.participants(meeting.id) if each.staff == product.adviser.id)
+    shown = replace(mine, call_check=CallCheck(("pwd", "hwk"), now))
+    services.meetings.write(lambda tx: tx.save_participant(shown))
+    return services.admission.open_meeting(meeting.id, product.adviser.id, packages=packages, call_checked_at=now)
 
 
 # --- the acts -------------------------------------------------------------------------------------------------
@@ -300,7 +307,7 @@ async def _media(scene: Scene, mine: Client, victims: Client) -> Callable[[], No
 
     Returns what notes the outcome: later, so that a forbidden picture has had its time to come through.
     """
-    await eventually(lambda: victims.channel.readyState == "open")
+    await eventually(lambda: victims.channel.readyState == "open", within_s=_PATIENCE_S)
     token = (await scene.me.post("room/token")).json()["token"]
     offer = await mine.offer()
     joined = await scene.me.post("room/join", {"token": token, "sdp": offer})
@@ -312,11 +319,11 @@ async def _media(scene: Scene, mine: Client, victims: Client) -> Callable[[], No
         requests.post,
         f"{scene.product.bridge}/v1/rooms/{scene.meeting.room}/participants",
         json={"token": token, "sdp": offer},
-        timeout=5,
+        timeout=_PATIENCE_S,
     )
     scene.note("the bridge reached past the web process", NOBODY, done=straight.ok, rule=rule_of(straight))
     await mine.answered(joined.json()["sdp"])
-    await eventually(lambda: mine.channel.readyState == "open")
+    await eventually(lambda: mine.channel.readyState == "open", within_s=_PATIENCE_S)
     mine.say(type="media", microphone=True, camera=True, share=True)
 
     kinds: tuple[tuple[str, str, Needs], ...] = (
@@ -334,7 +341,7 @@ async def _media(scene: Scene, mine: Client, victims: Client) -> Callable[[], No
         return set(scene.product.rules(scene.meeting, scene.me.place, "track.dropped"))
 
     with contextlib.suppress(AssertionError):
-        await eventually(lambda: wanted <= seen() and len(dropped()) >= 3 - len(wanted), within_s=8)
+        await eventually(lambda: wanted <= seen() and len(dropped()) >= 3 - len(wanted), within_s=_PATIENCE_S)
 
     def noted() -> None:
         for name, kind, needed in kinds:
@@ -359,11 +366,13 @@ async def _channel(scene: Scene, mine: Client, victims: Client) -> None:
     for _, message in _CHANNEL:
         mine.say(**message)
     mine.say(type="ping", n=77)
-    await eventually(lambda: mine.last("pong").get("n") == 77)
+    await eventually(lambda: mine.last("pong").get("n") == 77, within_s=_PATIENCE_S)
     known = {"media", "slots", "speaker", "muted", "pong", "quality", "rate"}
     strange = [m for m in victims.messages[before:] if m["type"] not in known]
     with contextlib.suppress(AssertionError):
-        await eventually(lambda: scene.product.rules(scene.meeting, scene.me.place, "message.dropped"), within_s=5)
+        await eventually(
+            lambda: scene.product.rules(scene.meeting, scene.me.place, "message.dropped"), within_s=_PATIENCE_S
+        )
     rules = scene.product.rules(scene.meeting, scene.me.place, "message.dropped")
     for name, _ in _CHANNEL:
         scene.note(name, NOBODY, done=bool(strange), rule=rules[0] if rules else "")
@@ -450,7 +459,9 @@ async def _as_others(scene: Scene) -> None:
     scene.note("expel somebody of another meeting", NOBODY, done=answer.ok, rule=rule_of(answer))
     answer = await me.post("/internal/bridge/events", {"events": []})
     scene.note("reports in the bridge's name", NOBODY, done=answer.ok, rule=rule_of(answer))
-    answer = await asyncio.to_thread(requests.delete, f"{product.bridge}/v1/rooms/{scene.meeting.room}", timeout=5)
+    answer = await asyncio.to_thread(
+        requests.delete, f"{product.bridge}/v1/rooms/{scene.meeting.room}", timeout=_PATIENCE_S
+    )
     scene.note("commands to the bridge", NOBODY, done=answer.ok, rule=rule_of(answer))
 
 

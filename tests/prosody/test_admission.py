@@ -223,7 +223,7 @@ def test_the_same_person_twice_replaces_the_first(run: Run) -> None:
 
 def test_nicknames_of_others_and_of_the_focus_cannot_be_taken(run: Run) -> None:
     async def test(stand: Stand) -> None:
-        await stand.focus()
+        focus = await stand.focus()
         await stand.person("maja")
         client = await stand.connect(stand.token("ture"))
         for nick in ("focus", "maja"):
@@ -231,6 +231,9 @@ def test_nicknames_of_others_and_of_the_focus_cannot_be_taken(run: Run) -> None:
                 await client.join(ROOM, nick)
         assert await refusal(client.join(ROOM, "a b")) == "nick-form"
         await client.join(ROOM, "ture")
+        await focus.close()
+        late = await stand.connect(stand.token("agnes"))
+        assert await refusal(late.join(ROOM, "focus")) == "unknown-presence", "nor while it is away"
 
     run(test)
 
