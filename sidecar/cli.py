@@ -20,11 +20,13 @@ from sidecar.domain.clock import utc_now
 from sidecar.domain.errors import TillitError
 from sidecar.logs import configure_logging
 from sidecar.plugin_manager import approve, check_approvals
+from sidecar.services.policy_record import record_versions
 from sidecar.settings import Settings, load_settings, redacted, settings_path
 
 log = logging.getLogger("tillit.worker")
 
 _SIGN_OF_LIFE = "worker.alive"
+_RECORDED = "policy.recorded"
 _WORKER_LONGEST_ROUND_S = 120.0  # a round with many slow deliveries; longer means that it stands still
 
 
@@ -107,6 +109,8 @@ def _worker(options: argparse.Namespace) -> int:
     services = build(settings)
     stop = _stop_on_signal()
     sign_of_life = settings.stores.data_dir / _SIGN_OF_LIFE
+    recorded = settings.stores.data_dir / _RECORDED
+    record_versions(services.policy.types.values(), services.acts, recorded=recorded, now=utc_now())
     log.info("worker ready")
     while not stop.is_set():
         sign_of_life.touch(mode=0o600)

@@ -299,7 +299,6 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "template.changed": {"sv": ("{actor} ändrade en mall.",), "en": ("{actor} changed a template.",)},
     "policy.loaded": {"sv": ("Nya regler började gälla.",), "en": ("New rules came into force.",)},
-    "policy.reviewed": {"sv": ("{actor} granskade reglerna.",), "en": ("{actor} reviewed the rules.",)},
     "summary.sent": {
         "sv": (
             "Sammanställningen skickades till {person} med {channel}.",
