@@ -4,7 +4,7 @@ import pytest
 
 from sidecar.domain.meetings import ParticipantState
 from sidecar.domain.permissions import Capacity
-from sidecar.testing import AGNES, ELIN, MAJA, SIV, TURE, Browser, Product
+from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SIV, TURE, Browser, Product
 from tests.integration.journey_steps import START, enters, meeting_of, state_of
 
 
@@ -116,3 +116,19 @@ def test_the_banks_own_page_says_from_how_long_to_how_long_meetings_are_kept(pro
     elin = product.book(adviser=ELIN, type_name="advice")
     maja = product.arrives(product.place_of(elin, Capacity.CUSTOMER), consents=False)
     assert "sparas i 2 år och" in maja.get("privacy").text
+
+
+@pytest.mark.requirement("R016")
+@pytest.mark.parametrize("type_name", ["advice", "onboarding", "mortgage", "corporate-fx"])
+def test_a_returning_customer_meets_the_same_few_steps_each_time(product: Product, type_name: str) -> None:
+    """One text to accept and one sign-in, whatever the type asks for in it; no further question before the lobby."""
+    adviser, customer = (FRIDA, AGNES) if type_name == "corporate-fx" else (ELIN, MAJA)
+    person = product.customer(customer, segment="corporate" if type_name == "corporate-fx" else "private")
+    steps = []
+    for _ in range(2):
+        meeting = product.book(type_name=type_name, adviser=adviser, customer=person)
+        product.arrives(product.place_of(meeting, Capacity.CUSTOMER)).waits(customer)
+        taken = [kind for kind in product.kinds(meeting) if kind.partition(".")[0] in ("consent", "sign_in", "lobby")]
+        steps.append(taken)
+
+    assert steps[0] == steps[1] == ["consent.given", "sign_in.started", "sign_in.completed", "lobby.entered"]
