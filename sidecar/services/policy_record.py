@@ -1,4 +1,4 @@
-"""Which versions of the meeting types came into force here, and when: each is recorded once, its review dates with it."""
+"""Which versions of the meeting types came into force here, and when, each recorded once with its review dates."""
 
 from collections.abc import Iterable
 from datetime import datetime
