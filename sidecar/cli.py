@@ -109,8 +109,7 @@ def _worker(options: argparse.Namespace) -> int:
     services = build(settings)
     stop = _stop_on_signal()
     sign_of_life = settings.stores.data_dir / _SIGN_OF_LIFE
-    recorded = settings.stores.data_dir / _RECORDED
-    record_versions(services.policy.types.values(), services.acts, recorded=recorded, now=utc_now())
+    _record_versions(services, settings.stores.data_dir / _RECORDED)
     log.info("worker ready")
     while not stop.is_set():
         sign_of_life.touch(mode=0o600)
@@ -118,6 +117,19 @@ def _worker(options: argparse.Namespace) -> int:
             stop.wait(settings.worker.interval.total_seconds())
     log.info("worker stopped")
     return 0
+
+
+def _record_versions(services: Services, recorded: Path) -> None:
+    """Record the versions that are new since the last start. recorded: a file with a digest on each line."""
+    known = recorded.read_text("ascii").split() if recorded.exists() else []
+    with recorded.open("a", encoding="ascii", buffering=1) as file:
+        record_versions(
+            services.policy.types.values(),
+            services.acts,
+            known=known,
+            remember=lambda digest: print(digest, file=file),
+            now=utc_now(),
+        )
 
 
 def _worker_alive(options: argparse.Namespace) -> int:

@@ -92,7 +92,7 @@ def question(view: MeetingView, capacity: Capacity, **changed: Any) -> SignQuest
 
 
 def held(product: Product, **booking: Any) -> tuple[Meeting, MeetingView]:
-    meeting = product.book(guests=[guest(SAMIR)], **booking)
+    meeting = product.book(**{"guests": [guest(SAMIR)]} | booking)
     return meeting, core(product).meeting(meeting.id)
 
 
@@ -104,7 +104,7 @@ def held(product: Product, **booking: Any) -> tuple[Meeting, MeetingView]:
 def test_a_person_is_left_the_methods_that_type_and_floor_accept(
     product: Product, type_name: str, adviser: Any, left: list[str]
 ) -> None:
-    _, view = held(product, type_name=type_name, adviser=adviser)
+    _, view = held(product, type_name=type_name, adviser=adviser, guests=[])
     customer = next(each for each in view.places if each.capacity is Capacity.CUSTOMER)
 
     assert [each.name for each in core(product).signing_methods(customer)] == left
