@@ -264,7 +264,7 @@ def test_desk_shows_the_longest_wait_first_with_one_main_button(desk: SignIn, da
         "button", name="Starta mötet"
     )
     expect(start).to_have_accessible_description(re.compile("en gång till, med säkerhetsnyckel"))
-    expect(page.get_by_text("Ring nu: öppet till 00.00, 1 i kö.")).to_be_visible()
+    expect(page.get_by_text("Ring nu: öppet dygnet runt, 1 i kö.")).to_be_visible()
     expect(page.locator("#todo ~ ul")).to_contain_text("Inbjudan till Agnes Rask")
     expect(page.get_by_role("heading", name="Kommande möten")).to_be_visible()
 
