@@ -168,9 +168,11 @@ def test_the_evidence_names_each_key_by_its_digest_and_whose_it_was(story: Story
     entries = json.loads(story.evidence().read_text())["entries"]
 
     records = [entry["record"] for entry in entries]
-    kinds = [record["kind"] for record in records]
-    came = [number for number, kind in enumerate(kinds) if kind == "participant.joined"][2]
-    went = kinds.index("participant.left")
+    samir = [each["data"]["participant"] for each in records if each["kind"] == "participant.joined"][2]
+    came, went = (
+        next(at for at, each in enumerate(records) if each["kind"] == kind and each["data"]["participant"] == samir)
+        for kind in ("participant.joined", "participant.left")
+    )
 
     def keys(start: int, end: int | None = None) -> list[dict[str, Any]]:
         return [
@@ -178,10 +180,7 @@ def test_the_evidence_names_each_key_by_its_digest_and_whose_it_was(story: Story
         ]
 
     # Each who is there gives a key anew at the raise, as Samir came, and as he left.
-    assert [len({key["participant"] for key in some}) for some in (keys(0, came), keys(came, went), keys(went))] == [
-        2,
-        3,
-        2,
-    ]
+    givers = [len({key["participant"] for key in some}) for some in (keys(0, came), keys(came, went), keys(went))]
+    assert givers == [2, 3, 2]
     assert prints <= {key["sha256"][:16] for key in keys(0)}
     assert [person.problems for person in (story.elin, story.maja)] == [[], []]
