@@ -18,8 +18,8 @@ import numpy as np
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
+from sidecar import lockdown
 from sidecar.domain.canary import DARK_PAGE, columns_of
-from sidecar.firewall import lockdown
 from sidecar.firewall.detect import find_canary
 from sidecar.firewall.wire import CODECS, FRAME_HEAD, MAX_FRAME_BYTES, Seen, Verdict
 from sidecar.recorder.h264 import byte_stream

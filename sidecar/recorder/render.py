@@ -1,8 +1,8 @@
 """A part of a recording as a viewer gets it: decoded, put side by side, watermarked, encoded anew, as WebM.
 
 Run as a program (`python -m sidecar.recorder.render`) in a process of its own with little memory, little time and
-no files: what participants sent is decoded here, and a decoder is where hostile bytes do harm. It reads one request
-from its standard input and writes one WebM to its standard output.
+no way out: what participants sent is decoded here, and a decoder is where hostile bytes do harm. It shuts itself in,
+then reads one request from its standard input and writes one WebM to its standard output.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
+from sidecar import lockdown
 from sidecar.recorder import canvas
 from sidecar.recorder.h264 import byte_stream
 from sidecar.recorder.matroska import Block, Muxer, TrackEntry, opus_head, split_by_time
@@ -32,6 +33,8 @@ _PREROLL_MS = 100  # sound encoded before the part begins: cut by the player, it
 _VIDEO_BITS, _SOUND_BITS = 900_000, 40_000
 _MAX_PIXELS = 4096 * 4096
 _head = struct.Struct(">BqBI")
+_OPEN_FILES = 16
+NOT_SHUT_IN = 3  # exit status where this system cannot shut a process in
 _SHOWN_FOR_MS = 4000  # a camera whose last picture is older than this has stopped
 
 
@@ -123,6 +126,7 @@ def _pictures(part: Part, by_track: dict[int, list[Block]]) -> list[Block]:
     encoder: Any = av.CodecContext.create("libvpx", "w")
     encoder.width, encoder.height, encoder.pix_fmt = canvas.WIDTH, canvas.HEIGHT, "yuv420p"
     encoder.time_base, encoder.bit_rate = Fraction(1, FPS), _VIDEO_BITS
+    encoder.thread_count = 1  # here and below: a process that is shut in makes no threads
     encoder.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "g": "9999"}
     out = []
     for number, at in enumerate(times):
@@ -178,7 +182,7 @@ class _Shown:
         frame = self._frame
         size = canvas.fitted((frame.width, frame.height), (width, height))
         if self._fitted is None or self._fitted[:2] != (size, self._frame_at):
-            small = frame.reformat(width=size[0], height=size[1], format="yuv420p")
+            small = frame.reformat(width=size[0], height=size[1], format="yuv420p", threads=1)
             planes = []
             for number, plane in enumerate(small.planes):
                 shift = 1 if number else 0
@@ -239,17 +243,26 @@ def _mix_in(mix: NDArray[np.float32], blocks: list[Block], start: int) -> None:
             at += len(piece)
 
 
+def _warm() -> None:
+    """Have everything loaded and opened that a process that is shut in may no longer open: codecs, scaler, fonts."""
+    av.logging.set_level(None)
+    empty = Part(0, 100, "Å", "00000000", ())
+    own = [*_pictures(empty, {}), *_sound(empty, {})]
+    sources = (Source(1, "camera", "VP8", "Å"), Source(2, "microphone", "opus", ""), Source(3, "camera", "H264", ""))
+    render(Part(0, 100, "Å", "00000000", sources), own)
+
+
 def main() -> int:
-    """Serve one request. Limits are set before anything is read."""
+    """Serve one request. Limits are set and every way out is closed before any of it is read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--memory", type=int, default=1 << 30, help="bytes of address space")
     parser.add_argument("--seconds", type=int, default=60, help="of processor time")
     given = parser.parse_args()
-    resource.setrlimit(resource.RLIMIT_AS, (given.memory, given.memory))
+    lockdown.limit(memory_bytes=given.memory, open_files=_OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_CPU, (given.seconds, given.seconds))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
-    av.logging.set_level(None)
+    _warm()
+    if not lockdown.shut():
+        return NOT_SHUT_IN
     part, blocks = unpack(sys.stdin.buffer)
     made = render(part, blocks)
     sys.stdout.buffer.write(made)

@@ -16,8 +16,9 @@ import av
 import numpy as np
 import pytest
 
+from sidecar import lockdown
 from sidecar.domain import canary
-from sidecar.firewall import lockdown, sampler
+from sidecar.firewall import sampler
 from sidecar.firewall.wire import MAX_FRAME_BYTES, VERDICT_BYTES, Seen, Verdict, pack_frame, unpack_verdict
 
 _WAIT_S = 90
@@ -153,6 +154,35 @@ def test_the_divided_process_reaches_neither_files_nor_network_nor_programs() ->
     assert status == 0
     assert os.read(found, 100) == bytes([errno.EPERM] * 6)
     os.close(found)
+
+
+WITH_A_THREAD = """
+import os, threading
+from sidecar import lockdown
+
+shut, ends = threading.Event(), []
+
+def other():
+    shut.wait()
+    try:
+        ends.append(os.open("/etc/passwd", os.O_RDONLY))
+    except OSError as error:
+        ends.append(error.errno)
+
+thread = threading.Thread(target=other)
+thread.start()
+assert lockdown.shut()
+shut.set()
+thread.join()
+os.write(1, bytes(ends))
+os._exit(0)
+"""
+
+
+def test_a_thread_that_a_library_had_made_before_is_shut_in_as_well() -> None:
+    done = subprocess.run([sys.executable, "-c", WITH_A_THREAD], capture_output=True, timeout=_WAIT_S, check=False)
+
+    assert (done.returncode, done.stdout) == (0, bytes([errno.EPERM])), done.stderr[-500:]
 
 
 @pytest.mark.requirement("R206")

@@ -9,8 +9,8 @@ import platform
 import resource
 import struct
 
-_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 4, 22, 38
-_FILTER = 2
+_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_SET_FILTER, _EVERY_THREAD = 1, 1
 _LOAD, _EQUAL, _ANSWER = 0x20, 0x15, 0x06  # 32 bits of what was called; jump if equal; end with a verdict
 _ALLOWED, _REFUSED, _KILLED = 0x7FFF0000, 0x00050001, 0x80000000
 _NUMBER_AT, _ARCHITECTURE_AT = 0, 4  # bytes into struct seccomp_data
@@ -48,7 +48,7 @@ _CALLS: dict[str, tuple[int, int]] = {
     "getrandom": (318, 278),
     "rseq": (334, 293),
 }
-_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}  # column, architecture, seccomp itself
 
 
 class _Program(ctypes.Structure):
@@ -71,11 +71,11 @@ def allow_cpu(seconds: int) -> None:
 
 
 def shut() -> bool:
-    """Install the filter, for good. Returns False where this machine has none."""
+    """Install the filter, for good, in every thread there is. Returns False where this machine has none."""
     known = _MACHINES.get(platform.machine())
     if known is None:
         return False
-    column, architecture = known
+    column, architecture, seccomp = known
     numbers = sorted(each[column] for each in _CALLS.values())
     steps = [
         _step(_LOAD, 0, 0, _ARCHITECTURE_AT),  # the same number means another call on another architecture
@@ -92,7 +92,8 @@ def shut() -> bool:
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         return False
-    return bool(libc.prctl(_PR_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0) == 0)
+    number, act, how = (ctypes.c_long(each) for each in (seccomp, _SET_FILTER, _EVERY_THREAD))
+    return bool(libc.syscall(number, act, how, ctypes.byref(program)) == 0)
 
 
 def _step(code: int, if_true: int, if_false: int, value: int) -> bytes:
