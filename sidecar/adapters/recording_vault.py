@@ -4,6 +4,7 @@ The key's file is what makes a recording readable; destroying it is deletion, an
 """
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ from sidecar.domain.clock import from_text
 from sidecar.domain.errors import NotFoundError, StoreUnavailableError
 from sidecar.domain.ids import ParticipantId, RecordingId
 from sidecar.recorder.reading import Outline, Stretch, TrackInfo, blocks_between, outline_of
-from sidecar.recorder.render import Part, Source, pack
+from sidecar.recorder.render import NOT_SHUT_IN, Part, Source, pack
 from sidecar.recorder.sealed import DamagedError, SealedReader
 from sidecar.recorder.writing import ENDING
 from sidecar.services.recording_ports import (
@@ -28,6 +29,8 @@ from sidecar.services.recording_ports import (
     RecordingOutline,
     Watermark,
 )
+
+log = logging.getLogger("tillit.web")
 
 _ID = re.compile(r"\Arec_[2-9a-z]{20}\Z")
 _KNOWN_OUTLINES = 32
@@ -87,8 +90,9 @@ class FileRecordings:
             complete=found.complete,
             began_at=from_text(found.began_at) if found.began_at else None,
             duration_ms=found.duration_ms,
-            tracks=tuple(RecordedTrack(t.number, ParticipantId(t.owner), t.kind) for t in found.tracks),
+            tracks=tuple(_track(each) for each in found.tracks),
             pauses=tuple((at, from_text(stopped), from_text(on)) for at, stopped, on in found.pauses),
+            left_out=tuple(_track(each) for each in found.left_out),
         )
 
     def watch(
@@ -135,6 +139,8 @@ class FileRecordings:
                 },
             )
         except (OSError, subprocess.SubprocessError) as error:
+            if isinstance(error, subprocess.CalledProcessError) and error.returncode == NOT_SHUT_IN:
+                log.error("the renderer cannot be shut in here; no recording is played")
             raise StoreUnavailableError("this part of the recording cannot be made just now") from error
         finally:
             self._renderers.release()
@@ -178,10 +184,11 @@ class FileRecordings:
             complete=values["complete"],
             began_at=values["began_at"],
             duration_ms=values["duration_ms"],
-            stop_reason=values["stop_reason"],
             tracks=tuple(TrackInfo(**each) for each in values["tracks"]),
             stretches=tuple(Stretch(a, b, c, d, tuple(e)) for a, b, c, d, e in values["stretches"]),
             pauses=tuple((a, b, c) for a, b, c in values["pauses"]),
+            left_out=tuple(TrackInfo(**each) for each in values.get("left_out", ())),
+            shifts=tuple((a, tuple((b, c) for b, c in points)) for a, points in values.get("shifts", ())),
         )
 
     @staticmethod
@@ -235,3 +242,7 @@ class FileRecordings:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _track(found: TrackInfo) -> RecordedTrack:
+    return RecordedTrack(found.number, ParticipantId(found.owner), found.kind)

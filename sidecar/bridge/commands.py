@@ -113,8 +113,9 @@ async def _start_recording(request: web.Request) -> web.Response:
     begin = begin_recording(
         side.recorder, recording, offer=offer, sealed_dek=bytes.fromhex(sealed), consented=_consented(body)
     )
-    room = await side.record(part(request, "room"), begin)
-    return web.json_response(get_recording(room).asked(), status=201)
+    made = get_recording(await side.record(part(request, "room"), begin))
+    await made.begun()
+    return web.json_response(made.asked(), status=201)
 
 
 def begin_recording(

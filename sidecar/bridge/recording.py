@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import hmac
 import logging
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 _FLUSH_EVERY_S = 0.5  # what a killed process loses at the most, beside what waits for a lost packet
 _CONNECTING = "connecting"
 _UNASKED_S = 60.0  # the worker asks every five seconds: whoever is silent for so long could not stop it either
-_LEAST_FREE_BYTES = 32 << 20  # a recording that would end at once is not begun
 
 
 class NamedCodec(Protocol):
@@ -113,7 +111,10 @@ class RecorderHost:
         sealed_dek: bytes,
         consented: Iterable[str],
     ) -> "RoomRecording":
-        """Begin to record a room. Raises ConflictError, InvalidInputError for a key that does not open."""
+        """Begin to record a room; whether its file can be made, `RoomRecording.begun` says.
+
+        Raises ConflictError, InvalidInputError for a key that does not open.
+        """
         if self._folder is None:
             raise ConflictError("this bridge has no folder for recordings")
         if room.recording is not None and room.recording.id != recording:
@@ -128,13 +129,8 @@ class RecorderHost:
             raise ConflictError("this recording was begun under a key that is gone by now")
         if self._disk is None:
             self._disk = DiskThread(self._folder)
-        if shutil.disk_usage(self._folder).free < _LEAST_FREE_BYTES:
-            raise ConflictError("the disk for recordings is full")
-        try:
-            made = RoomRecording(self, room, recording, frozenset(consented), self._disk, dek)
-            made.interrupted = _CONNECTING if room.connecting else ""
-        except OSError as error:
-            raise ConflictError("a recording cannot be written here") from error
+        made = RoomRecording(self, room, recording, frozenset(consented), self._disk, dek)
+        made.interrupted = _CONNECTING if room.connecting else ""
         room.recording = self.running[recording] = made
         made.look()
         return made
@@ -174,9 +170,17 @@ class RoomRecording:
         self._loop = asyncio.get_running_loop()
         self._inputs: dict[RecordedTrack, TrackInput] = {}
         now = self._asked_at = room.bridge.monotonic()
-        self._out: OutFile = disk.open(recording, dek, self._disk_failed)
+        self._tried = asyncio.Event()
+        self._out: OutFile = disk.open(recording, dek, self._disk_failed, self._file_tried)
         self._session = Session(recording=recording, now=now, at=_now())
         self._flushed_at = now
+
+    async def begun(self) -> None:
+        """Return once its file is on the disk. Raises ConflictError where it cannot be, or was ended before."""
+        await self._tried.wait()
+        if self.stopped or not self._out.made:
+            full = self._out.failed == "disk-full"
+            raise ConflictError("the disk for recordings is full" if full else "a recording cannot be written here")
 
     # Commands
 
@@ -304,7 +308,7 @@ class RoomRecording:
         self._drain(now)
         for track in peer.tracks.values():
             self._untap(track)
-        self._session.restart(peer.id)
+        self._session.restart(peer.id, now)
 
     def _report(self, track: RecordedTrack, report: rtcp.SenderReport, now: float) -> None:
         self._session.report(
@@ -355,10 +359,16 @@ class RoomRecording:
         """Told from the writing thread: the recording ends, the meeting goes on."""
         self._loop.call_soon_threadsafe(self.stop, reason)
 
+    def _file_tried(self) -> None:
+        """Told from the writing thread, after a failure was."""
+        self._loop.call_soon_threadsafe(self._tried.set)
+
     def _close(self, data: dict[str, Any]) -> None:
         """Close the file and say so once it is on disk: whoever hears of it may read it at once."""
 
         def closed() -> None:
+            if not self._out.made:
+                return  # it never began, and whoever commanded it is answered so
             broken = {"reason": self._out.failed} if self._out.failed else {}  # its last words did not reach the disk
             self._loop.call_soon_threadsafe(self._announce, "recording.stopped", data | broken)
 

@@ -1,5 +1,6 @@
 """A recording read again: whole, still growing, or broken off. Its time line, its tracks, and parts of its media."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class TrackInfo:
-    """One track, by pseudonym. private: as the file's head has it."""
+    """One track, by pseudonym. number: in the file, 0 where it is not in it."""
 
     number: int
     owner: str
@@ -37,16 +38,19 @@ class Outline:
     """What a recording holds, without its media.
 
     complete: it was ended properly; else it was broken off, and reaches as far as its last whole record.
-    pauses: (position_ms, when it stopped, when it went on), RFC 3339.
+    pauses: (position_ms, when it stopped, when it went on), RFC 3339. left_out: streams the file had no room for.
+    shifts: (track, ((position_ms, by how much to move what is there), ...)), a line between two: where frames belong
+    that were written before their sender's clock was known.
     """
 
     complete: bool
     began_at: str
     duration_ms: int
-    stop_reason: str
     tracks: tuple[TrackInfo, ...]
     stretches: tuple[Stretch, ...] = field(repr=False)
     pauses: tuple[tuple[int, str, str], ...] = ()
+    left_out: tuple[TrackInfo, ...] = ()
+    shifts: tuple[tuple[int, tuple[tuple[int, int], ...]], ...] = field(default=(), repr=False)
 
 
 def outline_of(reader: SealedReader) -> Outline:
@@ -71,15 +75,20 @@ def outline_of(reader: SealedReader) -> Outline:
         complete=bool(end),
         began_at=str(begin.get("at", "")),
         duration_ms=max(last + 20 if stretches else 0, int(end.get("position_ms", 0))),
-        stop_reason=str(end.get("reason", "")),
-        tracks=tuple(
-            TrackInfo(int(each["number"]), str(each["owner"]), str(each["kind"]), str(each["codec"]))
-            for each in notes
-            if each["event"] == "track"
-        ),
+        tracks=tuple(_track(each) for each in notes if each["event"] == "track"),
         stretches=tuple(stretches),
         pauses=tuple(_pauses(notes)),
+        left_out=tuple(_track(each) for each in notes if each["event"] == "left-out"),
+        shifts=tuple(
+            (int(each["number"]), tuple((int(at), int(by)) for at, by in each["shifts"]))
+            for each in notes
+            if each["event"] == "clock"
+        ),
     )
+
+
+def _track(note: dict[str, Any]) -> TrackInfo:
+    return TrackInfo(int(note.get("number", 0)), str(note["owner"]), str(note["kind"]), str(note["codec"]))
 
 
 def _pauses(notes: list[dict[str, Any]]) -> Iterator[tuple[int, str, str]]:
@@ -96,29 +105,45 @@ def blocks_between(reader: SealedReader, outline: Outline, from_ms: int, to_ms: 
     """Return the blocks of [from_ms, to_ms), and before them what a decoder needs to get there.
 
     That is each picture's last beginning at or before from_ms; sound begins a little earlier too. A picture without
-    a beginning for so long had ended: it is not looked for in all that came since.
+    a beginning for so long had ended: it is not looked for in all that came since. Each block is where it belongs.
     """
     video = {each.number for each in outline.tracks if each.codec != "opus"}
-    begins = dict.fromkeys(video, from_ms)
+    farthest = max((abs(by) for _, points in outline.shifts for _, by in points), default=0)
+    first_ms = from_ms - farthest
+    begins = dict.fromkeys(video, first_ms)
     for stretch in outline.stretches:
-        if stretch.first_ms > from_ms:
+        if stretch.first_ms > first_ms:
             break
         if stretch.first_ms < from_ms - _ENDED_MS:
             continue
         for number in video & set(stretch.keys):
-            begins[number] = stretch.first_ms
-    earliest = max(0, min([from_ms - 200, *begins.values()]))
+            if stretch.last_ms <= first_ms or begins[number] == first_ms:  # else it may begin in it, but too late
+                begins[number] = stretch.first_ms
+    earliest = max(0, min([first_ms - 200, *begins.values()]))
     found: list[Block] = []
+    newest: dict[int, int] = {}
     for stretch in outline.stretches:
-        if stretch.last_ms < earliest or stretch.first_ms >= to_ms:
+        if stretch.last_ms < earliest or stretch.first_ms >= to_ms + farthest:
             continue
         record = next(reader.records(index=stretch.number, offset=stretch.offset))
         for block in blocks_of(record.data):
-            start = begins[block.track] if block.track in video else from_ms - 200
-            if start <= block.at_ms < to_ms:
-                found.append(block)
+            belongs = max(_moved(outline, block.track, block.at_ms), newest.get(block.track, 0))
+            is_wanted = block.at_ms >= begins[block.track] if block.track in video else belongs >= from_ms - 200
+            if is_wanted and belongs < to_ms:
+                newest[block.track] = belongs  # a track's frames never change places: the next builds on this one
+                found.append(block._replace(at_ms=belongs))
     found.sort(key=lambda block: block.at_ms)
     return found
+
+
+def _moved(outline: Outline, track: int, at_ms: int) -> int:
+    """Return where on the time line a track's frame belongs that was written as of at_ms."""
+    for number, points in outline.shifts:
+        if number == track and points[0][0] <= at_ms <= points[-1][0]:
+            place = bisect_right(points, at_ms, key=lambda point: point[0])
+            (before, by), (after, then) = points[place - 1], points[min(place, len(points) - 1)]
+            return at_ms + by + (then - by) * (at_ms - before) // max(1, after - before)
+    return at_ms
 
 
 def matroska_of(path: Path, *, recording: str, dek: bytes) -> bytes:

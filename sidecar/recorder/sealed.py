@@ -94,12 +94,6 @@ class SealedWriter:
         self._write(head + self._aead.encrypt(nonce, data, self._about + head))
         self._next += 1
 
-    def patch(self, position: int, data: bytes) -> None:
-        self.append(Kind.PATCH, _position.pack(position) + data)
-
-    def note(self, values: dict[str, Any], kind: Kind = Kind.NOTE) -> None:
-        self.append(kind, json.dumps(values, separators=(",", ":")).encode())
-
     def sync(self) -> None:
         """Return when everything appended so far is on disk."""
         os.fdatasync(self._file)

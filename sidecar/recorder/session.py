@@ -7,7 +7,7 @@ import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sidecar.recorder.depacketise import Depacketiser
 from sidecar.recorder.h264 import configuration
@@ -18,23 +18,41 @@ from sidecar.recorder.timing import SenderClock, TrackClock
 KEY_FRAME_EVERY_S = 10.0  # a viewer can begin at each; browsers make none by themselves
 CLOCK_RATES: dict[Codec, int] = {"opus": 48000, "VP8": 90000, "H264": 90000}
 _MOST_CLUSTER_BYTES = 8 << 20
+_EARLY_EVERY_MS = 250
+_MOST_EARLY = 480  # two minutes without a report: there will be none
+_IN_PLACE_MS = 2
 _position = struct.Struct(">Q")
 
 Written = tuple[Kind, bytes]  # one record, in the order of the file
 
 
+class Early(NamedTuple):
+    """A frame from before its sender's clock was known well. origin: the recording's beginning as it was then."""
+
+    at_ms: int
+    timestamp: int
+    arrived_s: float
+    origin: float
+
+
 @dataclass
 class TrackInput:
-    """One stream into the recording. owner: a participant's id. kind: "microphone", "camera" or "share"."""
+    """One stream into the recording. owner: a participant's id. kind: "microphone", "camera" or "share".
+
+    number: in the file, 0 before it is there. left_out: the file had no room for it. early: frames whose place on the
+    time line is to be put right once the reports tell it; None afterwards.
+    """
 
     owner: str
     kind: str
     codec: Codec
-    number: int
     clock: TrackClock
     frames: Depacketiser
+    number: int = 0
     known: TrackEntry | None = None
+    left_out: bool = False
     last_ms: int = -1
+    early: list[Early] | None = field(default_factory=list)
     key_at_s: float = field(default=float("-inf"))
 
     def wants_key(self, now: float) -> bool:
@@ -49,7 +67,6 @@ class Session:
         self.recording = recording
         self.paused = False
         self.tracks: dict[tuple[str, str, str], TrackInput] = {}
-        self.refused_tracks = 0
         self.media_bytes = 0
         self._muxer = Muxer()
         self._senders: dict[str, SenderClock] = {}
@@ -70,15 +87,17 @@ class Session:
         if found is None:
             sender = self._senders.setdefault(owner, SenderClock())
             clock = TrackClock(CLOCK_RATES[codec], sender)
-            found = TrackInput(owner, kind, codec, len(self.tracks) + 1, clock, Depacketiser(codec))
+            found = TrackInput(owner, kind, codec, clock, Depacketiser(codec))
             self.tracks[key] = found
         return found
 
-    def restart(self, owner: str) -> None:
+    def restart(self, owner: str, now: float) -> None:
         """A person's streams begin anew: other stamps, other numbers, perhaps another machine."""
         sender = self._senders[owner] = SenderClock()
         for track in self.tracks.values():
             if track.owner == owner:
+                self._put_right(track, now)
+                track.early = []
                 track.clock = TrackClock(CLOCK_RATES[track.codec], sender)
                 track.frames.interrupt()
 
@@ -95,13 +114,13 @@ class Session:
     def take(self, track: TrackInput, packets: "list[tuple[int, int, int, bytes, float]]", now: float) -> None:
         """Take packets of a track as they came. Nothing is kept while it pauses."""
         frames = track.frames.feed(packets, now)
-        if self.paused or not frames:
+        if self.paused or not frames or track.left_out:
             return
         changes = track.known is None or track.codec == "H264"  # its head can be told anew
         if changes and not self._announce(track, now):
             return
         origin, number, moment = self._origin, track.number, track.clock.moment
-        last, blocks, video = track.last_ms, self._blocks, track.frames.video
+        last, blocks, video, early = track.last_ms, self._blocks, track.frames.video, track.early
         for timestamp, key, data, arrived in frames:
             at_ms = int((moment(timestamp, arrived) - origin) * 1000 + 0.5)
             if arrived < self._from:
@@ -113,7 +132,11 @@ class Session:
                 track.key_at_s = now
             self.media_bytes += len(data)
             blocks.append(Block(at_ms, number, key, data))
+            if early is not None and (not early or at_ms - early[-1].at_ms >= _EARLY_EVERY_MS):
+                early.append(Early(at_ms, timestamp, arrived, origin))
         track.last_ms = last
+        if early and self._is_settled(track, early, now):
+            self._put_right(track, now)
 
     def _announce(self, track: TrackInput, now: float) -> bool:
         """Write the track into the file's head, once what must stand there is known."""
@@ -123,22 +146,40 @@ class Session:
             return False
         private = opus_head() if not frames.video else configuration(frames.sets) if frames.sets else b""
         width, height = size or (0, 0)
-        entry = TrackEntry(track.number, track.codec, f"{track.owner} {track.kind}", width, height, private)
         known = track.known
         if known is not None and known.private == private:
             return True
+        number = track.number or len(self._muxer.tracks) + 1
+        entry = TrackEntry(number, track.codec, f"{track.owner} {track.kind}", width, height, private)
         try:
             patch = self._muxer.put_track(entry)
         except ValueError:
-            self.refused_tracks += known is None
-            return False
+            if known is None:
+                track.left_out = True
+                self._note("left-out", now, "", owner=track.owner, kind=track.kind, codec=track.codec)
+            return known is not None  # one that only changes goes on under the head it had
         if known is None:
-            self._note("track", now, "", number=track.number, owner=track.owner, kind=track.kind, codec=track.codec)
-        track.known = entry
+            self._note("track", now, "", number=number, owner=track.owner, kind=track.kind, codec=track.codec)
+        track.known, track.number = entry, number
         self._patch(patch.position, patch.data)
         return True
 
     # Time
+
+    @staticmethod
+    def _is_settled(track: TrackInput, early: list[Early], now: float) -> bool:
+        """Say whether the reports tell the track's clock well, and what is written by now follows them."""
+        if len(early) >= _MOST_EARLY:
+            return True
+        shift = _shift(track, early[-1]) if track.clock.is_sure(now) else None
+        return shift is not None and abs(shift) <= _IN_PLACE_MS
+
+    def _put_right(self, track: TrackInput, now: float) -> None:
+        """Note by how much the track's early frames are to be moved: (position, milliseconds), a line between two."""
+        early, track.early = track.early, None
+        shifts = [(each.at_ms, shift) for each in early or () if (shift := _shift(track, each)) is not None]
+        if any(shift for _, shift in shifts):
+            self._note("clock", now, "", number=track.number, shifts=shifts)
 
     def position_ms(self, now: float) -> int:
         """Return how long the recording is at this moment."""
@@ -171,6 +212,8 @@ class Session:
 
     def finish(self, now: float, at: str, *, reason: str) -> list[Written]:
         """Return the last records: the cues, what the head lacked, and the end."""
+        for track in self.tracks.values():
+            self._put_right(track, now)
         self._cluster()
         cues, patches = self._muxer.tail()
         if cues:
@@ -197,6 +240,12 @@ class Session:
 
     def _write(self, kind: Kind, data: bytes) -> None:
         self._ready.append((kind, data))
+
+
+def _shift(track: TrackInput, early: Early) -> int | None:
+    """Return by how many milliseconds a frame is to be moved as the reports have it now, None where they do not say."""
+    moment = track.clock.reported(early.timestamp, early.arrived_s)
+    return None if moment is None else round((moment - early.origin) * 1000) - early.at_ms
 
 
 def _by_size(blocks: list[Block]) -> Iterable[list[Block]]:

@@ -2,7 +2,8 @@
 
 Each sender stamps its streams by clocks of its own. Its reports (RTCP SR) say which moment of its one clock a stamp
 means, so voice and lips stay together; where that clock lies on ours is learnt from how soon reports arrive: the
-one that travelled fastest tells it best. Stamps that no honest clock could make are taken as of their arrival.
+one that travelled fastest tells it best. Before the first reports a frame counts as of its arrival, and is put right
+later (`TrackClock.reported`). Stamps that no honest clock could make are taken as of their arrival.
 Source: RFC 3550 section 6.4.1.
 """
 
@@ -12,6 +13,7 @@ _WINDOW_S = 60.0  # of reports looked back on: long enough for a fast one, short
 _SLEW_PER_S = 0.002  # how fast the learnt place moves: twenty times what a bad crystal does
 _SETTLING_S = 10.0  # after the first report a better guess is taken at once
 _LATEST_S, _EARLIEST_S = 3.0, 0.5  # a frame comes at most so long after, or before, the moment it claims
+_SURE_S = 20.0  # after the first report: several have come, and the fastest of them tells the place well
 _CATCH_UP = 0.05  # share of the running time by which a track moves towards a better mapping
 _STEP_S = 0.5  # a difference larger than this is jumped: nothing can be in step meanwhile
 
@@ -45,6 +47,10 @@ class SenderClock:
             most = _SLEW_PER_S * max(0.0, arrived_s - self._moved_at)
             self.offset_s += max(-most, min(most, best - self.offset_s))
         self._moved_at = arrived_s
+
+    def is_sure(self, now: float) -> bool:
+        """Say whether the place is known well: from here on it only follows the clock."""
+        return self.offset_s is not None and now - self._first_at >= _SURE_S
 
 
 class TrackClock:
@@ -85,13 +91,26 @@ class TrackClock:
         self._last = (stamp, target)
         return target
 
-    def _mapped(self, stamp: int, arrived_s: float) -> float:
+    def reported(self, timestamp: int, arrived_s: float) -> float | None:
+        """Return when the frame was made as the sender's reports have it by now; None without any, or if they lie."""
+        return self._reported(self._full(timestamp), arrived_s)
+
+    def is_sure(self, now: float) -> bool:
+        """Say whether what the reports say will stay as it is."""
+        return self._report is not None and self._sender.is_sure(now)
+
+    def _reported(self, stamp: int, arrived_s: float) -> float | None:
         offset = self._sender.offset_s
-        if self._report is not None and offset is not None:
-            at, theirs = self._report
-            moment = theirs + (stamp - at) / self._rate + offset
-            if -_EARLIEST_S < arrived_s - moment < _LATEST_S:
-                return moment
+        if self._report is None or offset is None:
+            return None
+        at, theirs = self._report
+        moment = theirs + (stamp - at) / self._rate + offset
+        return moment if -_EARLIEST_S < arrived_s - moment < _LATEST_S else None
+
+    def _mapped(self, stamp: int, arrived_s: float) -> float:
+        reported = self._reported(stamp, arrived_s)
+        if reported is not None:
+            return reported
         assert self._arrival is not None
         at, ours = self._arrival
         moment = ours + (stamp - at) / self._rate

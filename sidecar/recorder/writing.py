@@ -1,8 +1,10 @@
-"""The disk side of recording: one thread that seals, writes and syncs, so that media never waits for a disk."""
+"""The disk side of recording: one thread that opens, seals, writes and syncs, so that media never waits for a disk."""
 
 import errno
 import logging
+import os
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -16,16 +18,21 @@ log = logging.getLogger(__name__)
 
 SYNC_EVERY_S = 1.0
 MOST_WAITING_BYTES = 64 << 20  # of one recording: a disk that is this far behind does not catch up
+_LEAST_FREE_BYTES = 32 << 20  # a recording that would end at once is not begun
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 ENDING = ".rec"
 
 
 @dataclass
 class OutFile:
-    """One recording's file in the making. on_failed: told once, from the writing thread, with a short reason."""
+    """One recording's file in the making. on_failed: told once, from the writing thread, with a short reason.
+
+    made: it is on the disk, empty or not.
+    """
 
     recording: str
     on_failed: Callable[[str], None]
+    made: bool = False
     waiting_bytes: int = 0
     failed: str = ""
     _writer: SealedWriter | None = field(default=None, repr=False)
@@ -37,15 +44,24 @@ class DiskThread:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="recordings", daemon=True)
         self._thread.start()
 
-    def open(self, recording: str, dek: bytes, on_failed: Callable[[str], None]) -> OutFile:
-        """Return the file of a new recording. It is made at once: raises OSError where that cannot be."""
-        writer = SealedWriter(self.folder / f"{recording}{ENDING}", recording=recording, dek=dek)
-        return OutFile(recording, on_failed, _writer=writer, _synced_at=time.monotonic())
+    def open(
+        self,
+        recording: str,
+        dek: bytes,
+        on_failed: Callable[[str], None],
+        tried: Callable[[], None] = lambda: None,
+    ) -> OutFile:
+        """Return the file of a new recording, which is made soon; what is put meanwhile is written after that.
+
+        tried: told from the writing thread once it is made, or has failed.
+        """
+        file = OutFile(recording, on_failed)
+        self._queue.put(lambda: self._open(file, dek, tried))
+        return file
 
     def put(self, file: OutFile, records: list[Written]) -> None:
         """Write records soon."""
@@ -74,6 +90,19 @@ class DiskThread:
             except Exception:
                 log.exception("a recording could not be written")  # the outermost loop of this thread
 
+    def _open(self, file: OutFile, dek: bytes, tried: Callable[[], None]) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if shutil.disk_usage(self.folder).free < _LEAST_FREE_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            path = self.folder / f"{file.recording}{ENDING}"
+            file._writer = SealedWriter(path, recording=file.recording, dek=dek)
+            file._synced_at, file.made = time.monotonic(), True
+        except (OSError, ValueError) as error:  # ValueError: a DEK that is none
+            self._fail(file, _reason(error))
+        finally:
+            tried()
+
     def _write(self, file: OutFile, records: list[Written], size: int) -> None:
         file.waiting_bytes -= size
         writer = file._writer
@@ -87,7 +116,7 @@ class DiskThread:
                 file._synced_at = now
                 writer.sync()
         except OSError as error:
-            self._fail(file, "disk-full" if error.errno in _FULL else "disk-failed")
+            self._fail(file, _reason(error))
 
     def _close(self, file: OutFile, done: Callable[[], None] | None) -> None:
         writer, file._writer = file._writer, None
@@ -95,7 +124,7 @@ class DiskThread:
             try:
                 writer.sync()
             except OSError as error:
-                self._fail(file, "disk-full" if error.errno in _FULL else "disk-failed")
+                self._fail(file, _reason(error))
             finally:
                 writer.close()
         if done is not None:
@@ -107,3 +136,7 @@ class DiskThread:
             file.failed = reason
             log.error("a recording cannot be written", extra={"recording": file.recording, "reason": reason})
             file.on_failed(reason)
+
+
+def _reason(error: Exception) -> str:
+    return "disk-full" if isinstance(error, OSError) and error.errno in _FULL else "disk-failed"

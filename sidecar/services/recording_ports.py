@@ -51,7 +51,7 @@ class RecordingReader(Protocol):
 
 @dataclass(frozen=True)
 class RecordedTrack:
-    """One stream of a recording. kind: "microphone", "camera" or "share"."""
+    """One stream of a recording. number: 0 where it is not in it. kind: "microphone", "camera" or "share"."""
 
     number: int
     participant: ParticipantId
@@ -62,7 +62,8 @@ class RecordedTrack:
 class RecordingOutline:
     """What a recording holds. pauses: (position in ms, when it stopped, when it went on).
 
-    complete: ended properly; else it was broken off and reaches as far as its last whole piece.
+    complete: ended properly; else it was broken off and reaches as far as its last whole piece. left_out: streams
+    that came when it had no room for more.
     """
 
     complete: bool
@@ -70,6 +71,7 @@ class RecordingOutline:
     duration_ms: int
     tracks: tuple[RecordedTrack, ...]
     pauses: tuple[tuple[int, datetime, datetime], ...] = ()
+    left_out: tuple[RecordedTrack, ...] = ()
 
     def position_ms(self, moment: datetime) -> int:
         """Return where on the recording's time line a moment of the meeting lies; in a pause, where that is."""

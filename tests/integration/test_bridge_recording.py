@@ -1,6 +1,7 @@
 """A room that is recorded by the bridge: real clients, a real file, decoded again; and a process that is killed."""
 
 import asyncio
+import hashlib
 import io
 import json
 import os
@@ -8,13 +9,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from aiortc.mediastreams import VideoStreamTrack
 
 from sidecar.bridge.recording import RoomRecording
 from sidecar.bridge.server import Bridge
@@ -30,10 +35,11 @@ from sidecar.bridge.testing import (
 from sidecar.domain.errors import ConflictError
 from sidecar.recorder.handover import seal_for
 from sidecar.recorder.reading import matroska_of, outline_of
-from sidecar.recorder.sealed import SealedReader
+from sidecar.recorder.sealed import Kind, SealedReader
 from sidecar.testing.bad_network import BadNetwork, Way
 
 DEK = bytes(range(32))
+PATH = "/v1/rooms/room/recording"
 
 
 def run(story: Any) -> None:
@@ -129,22 +135,79 @@ def test_who_leaves_without_an_answer_lets_the_recording_go_on(tmp_path: Path) -
     run(story())
 
 
+class Moving(VideoStreamTrack):
+    """A camera each of whose pictures is known beforehand: a pattern that moves, every second from a key frame.
+
+    pictures: SHA-256 of each as a decoder gives it that missed nothing.
+    """
+
+    WIDTH, HEIGHT, FRAMES = 320, 240, 30
+
+    def __init__(self) -> None:
+        super().__init__()
+        encoder: Any = av.CodecContext.create("libvpx", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = self.WIDTH, self.HEIGHT, "yuv420p"
+        encoder.bit_rate, encoder.time_base = 800_000, Fraction(1, 30)
+        encoder.options = {"deadline": "realtime", "cpu-used": "8", "auto-alt-ref": "0", "lag-in-frames": "0"}
+        pattern = np.random.default_rng(4).integers(40, 200, (self.HEIGHT * 3 // 2, self.WIDTH), dtype=np.uint8)
+        packets = []
+        for number in range(self.FRAMES):
+            frame = av.VideoFrame.from_ndarray(np.roll(pattern, 3 * number, axis=1), format="yuv420p")
+            frame.pts, frame.time_base = number, encoder.time_base
+            packets += encoder.encode(frame)
+        self._frames = [bytes(packet) for packet in packets]
+        decoder: Any = av.CodecContext.create("vp8", "r")
+        self.pictures = {digest(picture) for data in self._frames for picture in decoder.decode(av.Packet(data))}
+        self._sent = 0
+
+    async def recv(self) -> Any:
+        pts, time_base = await self.next_timestamp()
+        packet = av.Packet(self._frames[self._sent % self.FRAMES])
+        packet.pts, packet.time_base = pts, time_base
+        self._sent += 1
+        return packet
+
+
+def digest(picture: Any) -> str:
+    return hashlib.sha256(picture.to_ndarray().tobytes()).hexdigest()
+
+
 @pytest.mark.requirement("R208")
 def test_lost_packets_are_asked_for_again_and_the_picture_never_shows_ghosts(tmp_path: Path) -> None:
+    """What is lost for good leaves a gap, and never a picture nobody's camera saw: each is compared, bit for bit."""
+    camera = Moving()
+    shown: list[str] = []
+    lost: list[int] = []
+
     async def story() -> None:
-        async with running_bridge(recordings=tmp_path) as bridge, Client() as elin, Client() as maja:
+        async with running_bridge(recordings=tmp_path) as bridge, Client(camera=camera) as elin, Client() as maja:
             network = BadNetwork(bridge.candidates[0], up=Way(loss=0.08), down=Way(loss=0.08, seed=8))
             await elin.join(bridge, "room", grant("p_elin"), through=network)
             await maja.join(bridge, "room", grant("p_maja"))
             recording = start(bridge, "p_elin", "p_maja")
-            await eventually(lambda: position(recording) > 4000)
+            await eventually(lambda: position(recording) > 2000)
+            track = next(each for each in recording._inputs.values() if each.owner == "p_elin" and each.frames.video)
+            recovered = network.up.lost - track.frames.lost
+            network.down.loss = 1.0  # nothing can be asked for again
+            await eventually(lambda: track.frames.lost > 10)
+            network.down.loss = 0.08
+            position_then = position(recording)
+            await eventually(lambda: position(recording) > position_then + 2000)
             recording.stop("stopped")
-            assert network.up.lost > 10
+            lost.extend((recovered, track.frames.lost))
             network.close()
 
     run(story())
 
-    assert decoded(tmp_path)["p_elin camera"] > 5
+    whole = matroska_of(tmp_path / "rec_one.rec", recording="rec_one", dek=DEK)
+    with av.open(io.BytesIO(whole)) as container:
+        for packet in container.demux():
+            if packet.stream.metadata["title"] == "p_elin camera":
+                shown += [digest(picture) for picture in packet.decode()]
+    assert lost[0] > 5
+    assert lost[1] > 10
+    assert len(shown) > 30
+    assert set(shown) <= camera.pictures
 
 
 @pytest.mark.requirement("R208")
@@ -155,6 +218,7 @@ def test_a_full_disk_stops_the_recording_with_an_event_and_never_the_meeting(tmp
             await elin.join(bridge, "room", grant("p_elin"))
             await maja.join(bridge, "room", grant("p_maja"))
             recording = start(bridge, "p_elin", "p_maja")
+            await recording.begun()
             await eventually(lambda: position(recording) > 600)
             # The file's own descriptor now ends at a device that is always full: a real ENOSPC, without root
             file = recording._out._writer
@@ -173,6 +237,68 @@ def test_a_full_disk_stops_the_recording_with_an_event_and_never_the_meeting(tmp
 
     with SealedReader(tmp_path / "rec_one.rec", recording="rec_one", dek=DEK) as reader:
         assert not outline_of(reader).complete
+
+
+def command(bridge: Bridge) -> dict[str, Any]:
+    """Return what the product sends to have the room recorded."""
+    offer, public = bridge.recorder.keys.offer()
+    sealed = seal_for(public, DEK, recording="rec_one")
+    return {"recording": "rec_one", "offer": offer, "sealed_dek": sealed.hex(), "consented": ["p_elin", "p_maja"]}
+
+
+@pytest.mark.requirement("R208")
+def test_media_go_on_while_a_slow_disk_makes_the_file_and_the_answer_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may, in_time = threading.Event(), threading.Event(), list[bool]()
+    real = os.fdatasync
+
+    def slow(handle: int) -> None:
+        asked.set()
+        in_time.append(may.wait(60))
+        real(handle)
+
+    async def story() -> None:
+        async with running_bridge(recordings=tmp_path) as bridge, Client() as elin, Client() as maja:
+            await elin.join(bridge, "room", grant("p_elin"))
+            await maja.join(bridge, "room", grant("p_maja"))
+            async with TestClient(TestServer(create_application(bridge, OpenGate()))) as http:
+                monkeypatch.setattr(os, "fdatasync", slow)
+                post = http.post(PATH, json=command(bridge), headers={"Authorization": "Bearer x"})
+                answer = asyncio.create_task(post)  # type: ignore[arg-type]  # a coroutine inside
+                await eventually(asked.is_set)
+                before = elin.frames("audio")
+                await eventually(lambda: elin.frames("audio") > before + 25)
+                assert not answer.done()
+                assert in_time == []
+                may.set()
+                assert (await answer).status == 201
+            recording = bridge.get_room("room").recording
+            assert recording is not None
+            await eventually(lambda: position(recording) > 600)
+            recording.stop("stopped")
+
+    run(story())
+
+    assert decoded(tmp_path)["p_maja microphone"] > 10
+
+
+@pytest.mark.requirement("R208")
+def test_where_the_file_cannot_be_made_nothing_is_recorded_and_the_command_says_so(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+
+    async def story() -> None:
+        async with running_bridge(recordings=tmp_path / "taken") as bridge, Client() as elin:
+            events = recorded_events(bridge)
+            await elin.join(bridge, "room", grant("p_elin"))
+            async with TestClient(TestServer(create_application(bridge, OpenGate()))) as http:
+                answer = await http.post(PATH, json=command(bridge), headers={"Authorization": "Bearer x"})
+                assert answer.status == 409
+            assert bridge.get_room("room").recording is None
+            assert bridge.recorder.running == {}
+        assert [each for each in events if each["kind"].startswith("recording.")] == []  # it never began
+
+    run(story())
 
 
 def test_a_fault_inside_the_recorder_ends_the_recording_and_never_the_meeting(
@@ -231,9 +357,9 @@ def test_a_bridge_that_is_asked_to_stop_ends_its_recordings_properly(tmp_path: P
     run(asked_to_stop())
 
     with SealedReader(tmp_path / "rec_one.rec", recording="rec_one", dek=DEK) as reader:
-        outline = outline_of(reader)
-    assert outline.complete
-    assert outline.stop_reason == "bridge_stopped"
+        end = list(reader.records())[-1]
+    assert end.kind is Kind.END
+    assert end.note["reason"] == "bridge_stopped"
     assert [e["data"]["reason"] for e in events if e["kind"] == "recording.stopped"] == ["bridge_stopped"]
 
 

@@ -632,11 +632,17 @@ def stopped(room: Room, *, reason: str = "stopped") -> Recording:
     return room.recording
 
 
-def gives_media(room: Room, *, ended: bool = True) -> None:
-    """Put in place what the recorder would have written: ten seconds of one voice. ended: it was closed properly."""
+def gives_media(room: Room, *, ended: bool = True, others: int = 0) -> None:
+    """Put in place what the recorder would have written: ten seconds of one voice. ended: it was closed properly.
+
+    others: so many more came before it, of people nobody knows any more.
+    """
     folder = room.product.folder / "data" / "recordings"
     dek = room.product.conference.deks[room.recording.id]
     session = Session(recording=room.recording.id, now=0.0, at="2026-11-24T12:00:00.000Z")
+    for number in range(others):
+        other = session.track(f"p_gone{number}", "microphone", "opus")
+        session.take(other, [(n, 111, n * 960, b"\xf8\xff\xfe", n / 50) for n in range(10)], 0.3)
     track = session.track(room.agnes.place, "microphone", "opus")
     session.take(track, [(n, 111, n * 960, b"\xf8\xff\xfe", n / 50) for n in range(500)], 10.0)
     path = folder / f"{room.recording.id}.rec"
@@ -668,6 +674,17 @@ def test_each_second_handed_out_was_written_down_before_under_the_viewers_own_ma
     assert colm.get(f"{opened['url']}3").status_code == 404
     assert room.product.signs_in(FRIDA).get(f"{opened['url']}0").status_code == 404
     assert AGNES.name not in str(room.product.records(room.booked)[-1].data)
+
+
+def test_whoever_watches_reads_whose_stream_found_no_room_in_the_recording(room: Room) -> None:
+    recording = stopped(room)
+    gives_media(room, others=48)
+    colm = room.product.signs_in(COLM)
+
+    for _ in range(2):  # the second time from the index
+        opened = colm.post(f"/desk/recordings/{recording.id}/open").get_json()
+        assert opened["complete"] is True
+        assert opened["left_out"] == f"En ström fick inte plats i inspelningen och saknas: {AGNES.name}."
 
 
 def test_a_recording_is_not_opened_before_the_recorder_has_closed_it(room: Room) -> None:

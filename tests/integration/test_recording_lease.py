@@ -15,8 +15,7 @@ from sidecar.bridge.signalling import create_application
 from sidecar.bridge.testing import Client, OpenGate, eventually, grant, recorded_events, running_bridge
 from sidecar.domain.errors import ConflictError
 from sidecar.recorder.handover import seal_for
-from sidecar.recorder.reading import outline_of
-from sidecar.recorder.sealed import SealedReader
+from sidecar.recorder.sealed import Kind, SealedReader
 
 DEK = bytes(range(32))
 PATH = "/v1/rooms/room/recording"
@@ -44,9 +43,9 @@ async def recorded_room(folder: Path) -> AsyncIterator[tuple[Bridge, RoomRecordi
 
 def kept_end(folder: Path) -> str:
     with SealedReader(folder / "rec_one.rec", recording="rec_one", dek=DEK) as reader:
-        outline = outline_of(reader)
-    assert outline.complete
-    return outline.stop_reason
+        end = list(reader.records())[-1]
+    assert end.kind is Kind.END
+    return str(end.note["reason"])
 
 
 @pytest.mark.requirement("R208")
@@ -128,6 +127,7 @@ def test_a_file_whose_last_words_did_not_reach_the_disk_is_not_said_to_be_closed
 ) -> None:
     async def story() -> None:
         async with recorded_room(tmp_path) as (_, recording, events):
+            await recording.begun()
             await eventually(lambda: recording.describe()["position_ms"] > 300)
             writer = recording._out._writer
             assert writer is not None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sidecar.recorder.ebml import children, size_of, void
 from sidecar.recorder.handover import HandoverError, KeyOffers, seal_for
 from sidecar.recorder.matroska import Block, Muxer, TrackEntry, blocks_of, opus_head, split_by_time
-from sidecar.recorder.reading import outline_of
+from sidecar.recorder.reading import blocks_between, outline_of
 from sidecar.recorder.sealed import HEAD_BYTES, DamagedError, Kind, SealedReader, SealedWriter
 from sidecar.recorder.session import Session
 
@@ -78,7 +78,7 @@ def written(path: Path, records: int = 20) -> int:
     writer = SealedWriter(path, recording="rec_a", dek=DEK)
     for number in range(records):
         writer.append(Kind.NOTE, b'{"event":"x","n":%d,"position_ms":0}' % number)
-    writer.note({"event": "end"}, Kind.END)
+    writer.append(Kind.END, b'{"event":"end"}')
     writer.close()
     return path.stat().st_size
 
@@ -165,6 +165,42 @@ def test_a_recording_without_any_media_has_an_outline_all_the_same(tmp_path: Pat
     assert outline.complete
     assert outline.duration_ms == 1000
     assert outline.tracks == ()
+
+
+def voices(session: Session, count: int) -> None:
+    for number in range(count):
+        track = session.track(f"p_{number:02}", "microphone", "opus")
+        session.take(track, [(n, 111, n * 960, b"\xf8\xff\xfe", n / 50) for n in range(10)], 0.3)
+
+
+@pytest.mark.requirement("R208")
+def test_a_stream_that_finds_no_room_is_noted_by_name_and_spoils_no_other(tmp_path: Path) -> None:
+    session = Session(recording="rec_a", now=0.0, at="2026-11-24T12:00:00.000Z")
+    writer = SealedWriter(tmp_path / "file", recording="rec_a", dek=DEK)
+    for _ in range(2):
+        voices(session, 60)
+    for kind, data in session.finish(1.0, "2026-11-24T12:00:01.000Z", reason="stopped"):
+        writer.append(kind, data)
+    writer.close()
+
+    with SealedReader(tmp_path / "file", recording="rec_a", dek=DEK) as reader:
+        outline = outline_of(reader)
+        tracks = {block.track for block in blocks_between(reader, outline, 0, 1000)}
+    assert [each.owner for each in outline.left_out] == [f"p_{number}" for number in range(48, 60)]
+    assert {(each.number, each.kind, each.codec) for each in outline.left_out} == {(0, "microphone", "opus")}
+    assert [(each.number, each.owner) for each in outline.tracks] == [(n + 1, f"p_{n:02}") for n in range(48)]
+    assert tracks == set(range(1, 49))
+
+
+@pytest.mark.requirement("R208")
+def test_a_camera_that_never_showed_anything_takes_nobodys_place(tmp_path: Path) -> None:
+    """A block says its track in seven bits: a number beyond them would be somebody else's."""
+    session = Session(recording="rec_a", now=0.0, at="2026-11-24T12:00:00.000Z")
+    for number in range(130):
+        session.track(f"p_x{number}", "camera", "VP8")
+    voices(session, 2)
+
+    assert [session.tracks[f"p_0{n}", "microphone", "opus"].number for n in (0, 1)] == [1, 2]
 
 
 # The key on its way

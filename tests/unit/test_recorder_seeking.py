@@ -51,3 +51,28 @@ def test_a_share_that_ended_long_ago_does_not_make_every_later_part_a_reading_of
 
         early = blocks_between(reader, outline, 5_000, 9_000)
         assert {block.track for block in early} == {share.number, camera.number}
+
+
+def test_a_part_that_begins_just_before_a_whole_picture_begins_with_the_one_before(tmp_path: Path) -> None:
+    """Else a camera would go out of sight for the rest of that half second."""
+    path = tmp_path / "r.rec"
+    session = Session(recording="r", now=0.0, at="2026-11-24T12:00:00.000Z")
+    writer = SealedWriter(path, recording="r", dek=DEK)
+    camera = session.track("p_b", "camera", "VP8")
+    for number in range(80):
+        now = number * 0.1
+        session.take(camera, [picture(number, now, whole=number in (0, 42))], now)
+        if number % 5 == 2:  # half a second from 3.8 to 4.2, whose last picture is a whole one
+            for kind, data in session.flush():
+                writer.append(kind, data)
+    for kind, data in session.finish(8.0, "2026-11-24T12:00:08.000Z", reason="stopped"):
+        writer.append(kind, data)
+    writer.close()
+
+    with SealedReader(path, recording="r", dek=DEK) as reader:
+        outline = outline_of(reader)
+        blocks = blocks_between(reader, outline, 4_000, 8_000)
+        later = blocks_between(reader, outline, 5_000, 8_000)
+
+    assert (blocks[0].at_ms, blocks[0].key) == (0, True)
+    assert [block.at_ms for block in later if block.key] == [4_200]  # and no farther back than it must

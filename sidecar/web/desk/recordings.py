@@ -65,7 +65,10 @@ def recording(rid: str) -> str:
 @desk.post("/recordings/<rid>/open")
 @access("staff")
 def open_recording(rid: str) -> Response:
-    """Begin to watch. {parts, part_ms, duration_ms, complete, chapters: [{at_ms, text}], url}"""
+    """Begin to watch. {parts, part_ms, duration_ms, complete, left_out, chapters: [{at_ms, text}], url}
+
+    left_out: a sentence on the streams that found no room in it, "" where all did.
+    """
     product = services()
     opened = product.playbacks.open(RecordingId(rid), staff())
     session = sessions().staff()
@@ -79,6 +82,7 @@ def open_recording(rid: str) -> Response:
         part_ms=PART_MS,
         duration_ms=duration,
         complete=opened.outline.complete,
+        left_out=_left_out(opened),
         chapters=_chapters(opened),
     )
 
@@ -149,6 +153,12 @@ def _row(found: Recording, meeting: Meeting) -> dict[str, Any]:
 def _chapters(opened: Opened) -> list[dict[str, Any]]:
     t = translator()
     return [{"at_ms": at, "text": describe(entry, t.language, opened.names, rules={})} for at, entry in opened.chapters]
+
+
+def _left_out(opened: Opened) -> str:
+    t, streams = translator(), opened.outline.left_out
+    names = sorted({opened.names.get(each.participant, "") or t("desk.unknown") for each in streams})
+    return t.plural("desk.recording.left_out", len(streams), names=t.listing(names)) if streams else ""
 
 
 def _mark(code: str) -> str:

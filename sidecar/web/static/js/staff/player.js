@@ -94,9 +94,10 @@ document.getElementById("watch")?.addEventListener("click", async (event) => {
     press.hidden = true;
     find("pace-field").hidden = false;
     find("pace").addEventListener("change", ({ target }) => { video.playbackRate = Number(/** @type {HTMLSelectElement} */ (target).value); });
-    if (!opened.complete) {
+    const lacks = [opened.complete ? "" : viewer.dataset.incomplete ?? "", opened.left_out].filter(Boolean);
+    if (lacks.length) {
       find("trouble").hidden = false;
-      /** @type {HTMLElement} */ (find("trouble").querySelector("[data-words]")).textContent = viewer.dataset.incomplete ?? "";
+      /** @type {HTMLElement} */ (find("trouble").querySelector("[data-words]")).textContent = lacks.join(" ");
     }
     find("chapters").replaceChildren(...opened.chapters.map((/** @type {{at_ms: number, text: string}} */ chapter) => row(video, chapter)));
     find("chapters-card").hidden = opened.chapters.length === 0;
