@@ -85,7 +85,8 @@ class Brand:
     colour: str = setting("The brand's colour as #rrggbb. Readable shades are worked out from it.", "#0c4a5b")
     logo: Path | None = setting("SVG or PNG file shown at the top of each page. Empty: the name in letters.", None)
     languages: tuple[str, ...] = setting(
-        "Languages the customer may choose from; the first is the default.",
+        "Languages the customer may choose from; the first is the default. Whatever stands here, the desk of the "
+        "bank's own staff is in Swedish and English.",
         ("sv", "en"),
         example=("sv", "nb", "da", "fi", "nl", "en"),
     )
