@@ -222,10 +222,11 @@ def build(
     booking = Booking(
         **core,
         people=people,
+        extensions=plugins,
         links=links,
         region_for=region_for,
         placement=placement,
-        link_channels=_link_channels(settings),
+        link_channels=_link_channels(settings, plugins),
     )
     arrival = Arrival(**core, people=people, objects=objects, extensions=plugins, links=links)
     plugin_use = PluginUse(**core)
@@ -333,6 +334,7 @@ def build(
             meetings=meetings,
             sessions=sessions,
             messages=messages,
+            admission=admission,
             room=room,
             recordings=recordings,
             playbacks=playbacks,
@@ -411,9 +413,10 @@ def _region_for(settings: Settings) -> Callable[[str], str]:
     return region
 
 
-def _link_channels(settings: Settings) -> Sequence[str]:
-    """Return the ways a link may take, in order. An SMS never carries one: the code goes there."""
-    return [channel for channel in settings.notifications.order if channel != "sms"]
+def _link_channels(settings: Settings, plugins: PluginManager) -> Sequence[str]:
+    """Return the ways a link may take, in order. A text message is one where something sends them."""
+    order = settings.notifications.order
+    return [channel for channel in order if channel != "sms" or channel in plugins.channels()]
 
 
 def _verifying_key(ring: KeyRing, purpose: Any, settings: Settings) -> VerifyingKey:

@@ -92,6 +92,15 @@ class Identified:
 
 
 @dataclass(frozen=True)
+class Consent:
+    """A text about personal data that somebody accepted, and then showed who they are. text_sha256: hex."""
+
+    version: str
+    text_sha256: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class CallCheck:
     """The fresh sign-in a staff member made for one call: its methods (RFC 8176), and when it was made."""
 
@@ -110,15 +119,18 @@ class Participant:
     person: PersonId | None = None
     staff: StaffId | None = None
     link_digest: str = ""  # SHA-256 of the invitation's secret, hex; "" once it is spent for good
-    link_channel: str = ""  # where the link went: "email", "inbox"
-    code_channel: str = ""  # where a code goes: "sms"; never the same address
+    link_channel: str = ""  # where the link went: "email", "inbox", "sms"
+    code_channel: str = ""  # where a code goes, "" where none is sent; never the same address
     language: str = "sv"
     consent_version: str = ""
     consent_at: datetime | None = None
+    consent_digest: str = ""  # of the text that was accepted: SHA-256, hex
     identified: Identified | None = None
     call_check: CallCheck | None = None  # staff only
     waiting_since: datetime | None = None
     lobby_choice: str = ""  # "", "wait", "call_me", "rebook"
+    sent_back: bool = False  # waiting, asked to by the adviser after having been inside
+    absent_since: datetime | None = None  # waiting, but the lobby's page was last open then
     admitted_at: datetime | None = None
     joined_at: datetime | None = None
     left_at: datetime | None = None

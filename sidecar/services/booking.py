@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sidecar.domain.addresses import may_carry
 from sidecar.domain.clock import to_text
 from sidecar.domain.errors import ConfigurationError, ConflictError, InvalidInputError
 from sidecar.domain.identity import Subject
@@ -23,12 +22,13 @@ from sidecar.domain.policy import (
     Situation,
     decide,
     may_book,
+    sign_in_for,
 )
 from sidecar.services.acts import Act, Acts
 from sidecar.services.links import Links
 from sidecar.services.placement import Placement
-from sidecar.services.ports import Errand, MeetingStore, MeetingTx, PeopleStore, Person
-from sidecar.services.sending import ADDRESS
+from sidecar.services.ports import Errand, Extensions, MeetingStore, MeetingTx, PeopleStore, Person
+from sidecar.services.ways import ONE_WAY, Ways, choose_ways, code_channels
 
 UNDO_TTL = timedelta(seconds=10)  # invitations wait this long, so that a slip can be taken back unseen
 _PURPOSE_SIGNS = 200
@@ -93,6 +93,7 @@ class Booking:
         meetings: MeetingStore,
         people: PeopleStore,
         policy: Policy,
+        extensions: Extensions,
         links: Links,
         clock: Callable[[], datetime],
         region_for: Callable[[str], str],
@@ -103,6 +104,7 @@ class Booking:
         self._meetings = meetings
         self._people = people
         self._policy = policy
+        self._extensions = extensions
         self._links = links
         self._clock = clock
         self._region_for = region_for
@@ -122,7 +124,8 @@ class Booking:
         purpose = _text("purpose", request.purpose, _PURPOSE_SIGNS)
         most = meeting_type.max_people - 2  # the adviser and the customer take two places
         if len(request.guests) > most:
-            raise InvalidInputError(f"At most {most} guests fit in this kind of meeting.", field="guests")
+            detail = f"At most {most} guests fit in this kind of meeting."
+            raise InvalidInputError(detail, field="guests", reason="too_many", most=most)
         segment = Segment(customer.segment)
         meeting_id = MeetingId(new_id("m"))
         act = Act("meeting.booked", booker.actor, now, meeting_id)
@@ -162,12 +165,11 @@ class Booking:
             staff=request.adviser,
             language=self._people.get(request.adviser).language,
         )
-        places = [self._place(meeting, meeting_type, customer, Capacity.CUSTOMER, booker.actor, act)]
-        for guest in request.guests:
-            person = self._guest(meeting_type, guest, fresh)
-            places.append(self._place(meeting, meeting_type, person, guest.capacity, booker.actor, act))
+        people = [(customer, Capacity.CUSTOMER)]
+        people += [(self._guest(meeting, guest, fresh), guest.capacity) for guest in request.guests]
+        places = [self._place(meeting, *each, booker.actor, act) for each in people]
         if len({place.person for place in places}) < len(places):
-            raise InvalidInputError("The same person is named twice.", field="guests")
+            raise InvalidInputError("The same person is named twice.", field="guests", reason="twice")
         act = replace(
             act,
             data={
@@ -186,9 +188,9 @@ class Booking:
         def effect(tx: MeetingTx) -> Meeting:
             tx.add_meeting(meeting)
             tx.add_participant(adviser_place)
-            for place in places:
+            for place, (person, _) in zip(places, people, strict=True):
                 tx.add_participant(place)
-                for errand in self._invitation_errands(meeting, meeting_type, place, invites, _invitation(place)):
+                for errand in _invitation_errands(meeting, meeting_type, place, person, invites, _invitation(place)):
                     tx.add_errand(errand)
             return meeting
 
@@ -209,15 +211,15 @@ class Booking:
         customers = sum(each.capacity is Capacity.CUSTOMER for each in places)
         self._acts.require(act, room_for(meeting_type, [guest.capacity], customers=customers))
         fresh: list[Person] = []
-        person = self._guest(meeting_type, guest, fresh)
+        person = self._guest(meeting, guest, fresh)
         if any(each.person == person.id for each in places):
-            raise ConflictError("This person is invited already.")
-        place = self._place(meeting, meeting_type, person, guest.capacity, actor, act)
+            raise ConflictError("This person is invited already.", reason="invited")
+        place = self._place(meeting, person, guest.capacity, actor, act)
         act = replace(act, participant=place.id, data={"capacity": guest.capacity.value})
 
         def effect(tx: MeetingTx) -> Participant:
             tx.add_participant(place)
-            for errand in self._invitation_errands(meeting, meeting_type, place, now, _invitation(place)):
+            for errand in _invitation_errands(meeting, meeting_type, place, person, now, _invitation(place)):
                 tx.add_errand(errand)
             return place
 
@@ -233,6 +235,16 @@ class Booking:
         """Say whether the responsible adviser's role brings guests, whoever asks on the adviser's behalf."""
         where = Situation(meeting_type, segment, packages, Capacity.ADVISER, raises)
         return decide(self._policy, where, Permission.INVITE_GUEST)
+
+    def needs_national_id(self, meeting: Meeting) -> bool:
+        """Say whether a guest is invited by personal number: where no code opens the meeting, as it is given now."""
+        return "code" not in sign_in_for(self._policy, _as_guest(self._policy, meeting)).kinds
+
+    def ways(self, where: Situation, person: Person) -> Ways | Decision | None:
+        """Return which ways link and code would take to this person, or what stands against it; None: none does."""
+        left = sign_in_for(self._policy, where).providers
+        codes = code_channels(each for name, each in self._extensions.identity_methods().items() if name in left)
+        return choose_ways(person, links=self._link_channels, codes=codes)
 
     def undo(self, meeting_id: MeetingId, *, actor: str) -> None:
         """Take a booking back before its invitations left. Raises ConflictError after that."""
@@ -255,10 +267,7 @@ class Booking:
         now = self._clock()
         if meeting.state is not MeetingState.BOOKED:
             raise ConflictError("Only a meeting that has not begun can be moved.")
-        if starts_at.tzinfo is None:
-            raise InvalidInputError("The time needs its time zone.", field="starts_at")
-        if not now <= starts_at <= now + _FURTHEST:
-            raise InvalidInputError("The time lies in the past or too far away.", field="starts_at")
+        _check_start(starts_at, earliest=now, now=now)
         data = {"from": to_text(meeting.starts_at), "to": to_text(starts_at)}
         act = Act("meeting.moved", actor, now, meeting.id, data=data)
         self._check_own(meeting, act)
@@ -271,17 +280,20 @@ class Booking:
             retain_until=meeting.retain_until + by,
             late_notice_at=None,
         )
-        places = self._meetings.participants(meeting.id)
         told = self._told(meeting.id)
+        invited = [
+            (place, self._people.find(place.person) if place.person else None)
+            for place in self._meetings.participants(meeting.id)
+            if place.link_digest
+        ]
 
         def effect(tx: MeetingTx) -> Meeting:
             saved = tx.save_meeting(moved)
             tx.drop_waiting_errands(meeting.id)
-            for place in places:
-                if place.link_digest:
-                    template = "moved" if place.id in told else _invitation(place)
-                    for errand in self._invitation_errands(moved, meeting_type, place, now, template):
-                        tx.add_errand(errand)
+            for place, person in invited:
+                template = "moved" if place.id in told else _invitation(place)
+                for errand in _invitation_errands(moved, meeting_type, place, person, now, template):
+                    tx.add_errand(errand)
             return saved
 
         return self._acts.perform(act, effect=effect)
@@ -334,31 +346,26 @@ class Booking:
         try:
             return self._region_for(country)
         except ConfigurationError as error:
-            raise InvalidInputError("Customers in this country cannot be served.", field="customer.country") from error
+            detail = "Customers in this country cannot be served."
+            raise InvalidInputError(detail, field="customer.country", reason="unserved") from error
 
     def _place(
         self,
         meeting: Meeting,
-        meeting_type: MeetingType,
         person: Person,
         capacity: Capacity,
         invited_by: str,
         act: Act,
     ) -> Participant:
         """Give a person a place. Link and code must not share an address (R060, R212)."""
-        link_channel = next(
-            (name for name in self._link_channels if getattr(person, ADDRESS[name], "")),
-            "",
-        )
-        if not link_channel:
-            raise InvalidInputError("There is no address the invitation can be sent to.", field="email")
-        code_channel = "sms" if person.phone else ""
-        link_address = getattr(person, ADDRESS[link_channel])
-        if code_channel:
-            verdict = may_carry(link_address, person.phone, link_channel=link_channel, code_channel=code_channel)
-            self._acts.require(act, verdict)
-        if "code" in meeting_type.sign_in.kinds and not code_channel:
-            raise InvalidInputError("The code needs a mobile number.", field="phone")
+        ways = self.ways(_as_guest(self._policy, meeting), person)
+        if ways is None:
+            detail = "There is no address the invitation can be sent to."
+            raise InvalidInputError(detail, field="email", reason="nowhere")
+        if ways is ONE_WAY and not person.phone:
+            raise InvalidInputError("The code needs a mobile number.", field="phone", reason="missing")
+        if isinstance(ways, Decision):
+            self._acts.refuse(act, ways)
         participant_id = ParticipantId(new_id("p"))
         return Participant(
             id=participant_id,
@@ -367,30 +374,29 @@ class Booking:
             state=ParticipantState.INVITED,
             person=PersonId(person.id),
             link_digest=self._links.digest(self._links.secret(participant_id)),
-            link_channel=link_channel,
-            code_channel=code_channel,
+            link_channel=ways.link,
+            code_channel=ways.code,
             language=person.language,
             invited_by=invited_by,
         )
 
-    def _guest(self, meeting_type: MeetingType, guest: GuestRequest, fresh: list[Person]) -> Person:
+    def _guest(self, meeting: Meeting, guest: GuestRequest, fresh: list[Person]) -> Person:
         """Return the person behind a guest. One the bank does not know joins those to be stored."""
         if guest.capacity not in INVITED_CAPACITIES:
             raise InvalidInputError("A guest is an observer, a representative or a further customer.", field="capacity")
         name = _text("name", guest.name, _NAME_SIGNS)
         if not guest.email or "@" not in guest.email:
-            raise InvalidInputError("A guest needs an e-mail address for the invitation.", field="email")
+            detail = "A guest needs an e-mail address for the invitation."
+            raise InvalidInputError(detail, field="email", reason="missing")
         subjects: tuple[Subject, ...] = ()
         if guest.national_id:
             try:
                 subjects = (normalise(guest.national_id, country=guest.country),)
             except NationalIdError as error:
-                raise InvalidInputError(str(error), field="national_id") from error
-        elif "code" not in meeting_type.sign_in.kinds:
-            raise InvalidInputError(
-                "This meeting asks for an electronic ID, so the guest's personal number is needed.",
-                field="national_id",
-            )
+                raise InvalidInputError(str(error), field="national_id", reason=error.reason) from error
+        elif self.needs_national_id(meeting):
+            detail = "This meeting asks for an electronic ID, so the guest's personal number is needed."
+            raise InvalidInputError(detail, field="national_id", reason="missing")
         known = next((each for each in fresh if subjects and subjects[0] in each.subjects), None)
         known = known or (self._people.find_by_subject(subjects[0]) if subjects else None)
         if known is not None and known.kind != "guest":
@@ -411,25 +417,21 @@ class Booking:
         fresh.append(person)
         return person
 
-    def _invitation_errands(
-        self, meeting: Meeting, meeting_type: MeetingType, place: Participant, due_at: datetime, template: str
-    ) -> list[Errand]:
-        errands = [_message(meeting.id, place, template, place.link_channel, due_at)]
-        if place.link_channel == "inbox" and place.code_channel:
-            errands.append(_message(meeting.id, place, "notice", place.code_channel, due_at))
-        reminder_at = meeting.starts_at - timedelta(minutes=meeting_type.reminder_minutes)
-        if reminder_at > due_at + timedelta(minutes=30):
-            errands.append(_message(meeting.id, place, "reminder", place.link_channel, reminder_at))
-        return errands
-
     @staticmethod
     def _check_times(request: BookingRequest, now: datetime) -> None:
-        if request.starts_at.tzinfo is None:
-            raise InvalidInputError("The time needs its time zone.", field="starts_at")
-        if not now - timedelta(minutes=5) <= request.starts_at <= now + _FURTHEST:
-            raise InvalidInputError("The time lies in the past or too far away.", field="starts_at")
+        _check_start(request.starts_at, earliest=now - timedelta(minutes=5), now=now)
         if not timedelta(minutes=5) <= request.duration <= _LONGEST:
-            raise InvalidInputError("A meeting lasts from five minutes to eight hours.", field="duration")
+            detail = "A meeting lasts from five minutes to eight hours."
+            raise InvalidInputError(detail, field="duration", reason="length")
+
+
+def _check_start(starts_at: datetime, *, earliest: datetime, now: datetime) -> None:
+    if starts_at.tzinfo is None:
+        raise InvalidInputError("The time needs its time zone.", field="starts_at")
+    if starts_at < earliest:
+        raise InvalidInputError("The time lies in the past.", field="starts_at", reason="past")
+    if starts_at > now + _FURTHEST:
+        raise InvalidInputError("The time lies too far away.", field="starts_at", reason="far")
 
 
 def room_for(meeting_type: MeetingType, invited: Sequence[Capacity], *, customers: int) -> Decision:
@@ -442,6 +444,30 @@ def room_for(meeting_type: MeetingType, invited: Sequence[Capacity], *, customer
     )
 
 
+def _as_guest(policy: Policy, meeting: Meeting) -> Situation:
+    """Return what decides how a customer or a guest comes in to this meeting, as it is given now."""
+    return Situation(
+        policy.type(meeting.type_ref), meeting.segment, meeting.packages, Capacity.CUSTOMER, meeting.raises
+    )
+
+
+def _invitation_errands(
+    meeting: Meeting,
+    meeting_type: MeetingType,
+    place: Participant,
+    person: Person | None,
+    due_at: datetime,
+    template: str,
+) -> list[Errand]:
+    errands = [_message(meeting.id, place, template, place.link_channel, due_at)]
+    if place.link_channel == "inbox" and person is not None and person.phone:
+        errands.append(_message(meeting.id, place, "notice", "sms", due_at))
+    reminder_at = meeting.starts_at - timedelta(minutes=meeting_type.reminder_minutes)
+    if reminder_at > due_at + timedelta(minutes=30):
+        errands.append(_message(meeting.id, place, "reminder", place.link_channel, reminder_at))
+    return errands
+
+
 def _invitation(place: Participant) -> str:
     return "invitation" if place.capacity is Capacity.CUSTOMER else "guest_invitation"
 
@@ -451,7 +477,7 @@ def _check_person(person: Person, *, prefix: str = "") -> None:
     for label in ("email", "phone", "inbox"):
         value = getattr(person, label)
         if len(value) > _ADDRESS_SIGNS or not value.isprintable():
-            raise InvalidInputError("This address cannot be used.", field=prefix + label)
+            raise InvalidInputError("This address cannot be used.", field=prefix + label, reason="address")
     if person.language not in LANGUAGES:
         raise InvalidInputError("Messages are not written in this language.", field=f"{prefix}language")
     if not (len(person.country) == 2 and person.country.isascii() and person.country.isupper()):
@@ -472,9 +498,9 @@ def _message(meeting: MeetingId, place: Participant, template: str, channel: str
 def _text(name: str, value: str, longest: int) -> str:
     text = " ".join(value.split())
     if not text:
-        raise InvalidInputError("This field may not be empty.", field=name)
+        raise InvalidInputError("This field may not be empty.", field=name, reason="empty")
     if len(text) > longest:
-        raise InvalidInputError(f"At most {longest} signs.", field=name)
+        raise InvalidInputError(f"At most {longest} signs.", field=name, reason="too_long", most=longest)
     if any(not sign.isprintable() for sign in text):
-        raise InvalidInputError("This field holds signs that cannot be shown.", field=name)
+        raise InvalidInputError("This field holds signs that cannot be shown.", field=name, reason="signs")
     return text

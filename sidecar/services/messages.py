@@ -32,7 +32,7 @@ from sidecar.services.ports import (
     PeopleStore,
     Person,
 )
-from sidecar.services.sending import ADDRESS, after_failure
+from sidecar.services.sending import ADDRESS, address_of, after_failure
 
 _STALE = frozenset({"invitation", "reminder", "guest_invitation", "moved", "notice"})
 _WITH_CALENDAR = frozenset({"invitation", "guest_invitation", "moved", "cancelled"})
@@ -142,6 +142,7 @@ class Messages:
         if found is None or place.person is None:
             raise DeliveryFailedError("No plugin offers this channel.", retry=False)
         person = self._people.get(place.person)
+        self._check_apart(place, person, channel)
         values = self._values(meeting, place, person) | {"code": code}
         subject, text = self._words.subject_and_body(
             brand=meeting.brand, language=place.language, template="code", channel=channel, values=values
@@ -152,7 +153,7 @@ class Messages:
             OutboundMessage(
                 message_id=f"{place.id}.code.{self._clock().timestamp():.0f}",
                 channel=channel,
-                address=getattr(person, ADDRESS[channel]),
+                address=address_of(person, channel),
                 sender_name=self._brand(meeting.brand).name,
                 subject=subject,
                 text=text,
@@ -232,12 +233,22 @@ class Messages:
 
         return self._acts.perform(act, effect=effect)
 
+    def _check_apart(self, place: Participant, person: Person, channel: str) -> None:
+        """Link and code were apart when the link went; an address that was changed since may have joined them."""
+        link_address = address_of(person, place.link_channel) if place.link_channel else ""
+        if link_address:
+            code_address = address_of(person, channel)
+            verdict = may_carry(link_address, code_address, link_channel=place.link_channel, code_channel=channel)
+            who = place.person or place.id
+            self._acts.require(Act("sign_in.started", who, self._clock(), place.meeting, place.id), verdict)
+
     def _check_way(self, place: Participant, channel: str, act: Act) -> None:
         """A link that takes another way still may not meet its code (R060, R212)."""
         person = self._people.get(place.person) if place.person else None
         address = getattr(person, ADDRESS.get(channel, ""), "") if person else ""
         if not person or not address:
-            raise InvalidInputError("The person has no address on this channel.", field="channel")
+            detail = "The person has no address on this channel."
+            raise InvalidInputError(detail, field="channel", reason="nowhere")
         if place.code_channel:
             code_address = getattr(person, ADDRESS[place.code_channel])
             verdict = may_carry(address, code_address, link_channel=channel, code_channel=place.code_channel)
@@ -248,7 +259,7 @@ class Messages:
             raise NotFoundError("There is nobody to write to.")
         person = self._people.get(place.person)
         template, channel = errand.body["template"], errand.body["channel"]
-        address = getattr(person, ADDRESS[channel])
+        address = address_of(person, channel)
         if not address:
             raise DeliveryFailedError("The person has no address on this channel.", retry=False)
         values = self._values(meeting, place, person)

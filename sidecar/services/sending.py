@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sidecar.domain.errors import TillitError
+from sidecar.domain.addresses import normal_phone
+from sidecar.domain.errors import InvalidInputError, TillitError
 from sidecar.domain.meetings import Participant
 from sidecar.services.ports import Errand, Person
 
@@ -11,6 +12,20 @@ ADDRESS = {"email": "email", "sms": "phone", "inbox": "inbox"}  # by channel: a 
 _LETTERS = ("inbox", "email")  # ways for what is too long for a text message, the safer first
 _TRIES = 8
 _FIRST_PAUSE = timedelta(seconds=5)  # doubled after each failure: the last try comes about 11 minutes later
+
+
+def address_of(person: Person, channel: str) -> str:
+    """Return a person's address on a channel, "" for none: a telephone number with its country code in E.164.
+
+    One without stays as it was written. Which country it is of would be a guess, and a wrong guess is a stranger.
+    """
+    address = str(getattr(person, ADDRESS[channel]))
+    if channel != "sms" or not address.strip().startswith(("+", "00")):
+        return address
+    try:
+        return normal_phone(address)
+    except InvalidInputError:
+        return address
 
 
 def letter_channel(place: Participant, person: Person | None) -> str:

@@ -95,6 +95,7 @@ class FakeCode:
     """A code by another way than the link. The code is always the same, and a wrong one may be tried again."""
 
     name = "otp_link"
+    channels: tuple[str, ...] = ("sms", "email")
     kind: Literal["eid", "code"] = "code"
     loa = LoA.LOW
     code = "482113"
@@ -103,9 +104,10 @@ class FakeCode:
         self._clock = clock
 
     def start(self, request: SignInRequest) -> SignInStep:
-        if "sms" not in request.contact:
+        channel = next((each for each in self.channels if each in request.contact), "")
+        if not channel:
             return SignInStep("failed", "otp_link.failed")
-        return self._pending({"send": {"channel": "sms", "code": self.code}})
+        return self._pending({"send": {"channel": channel, "code": self.code}})
 
     def poll(self, request: SignInRequest, state: Mapping[str, Any]) -> SignInStep:
         return self._pending({})
@@ -113,11 +115,12 @@ class FakeCode:
     def submit(self, request: SignInRequest, state: Mapping[str, Any], answer: Mapping[str, str]) -> SignInStep:
         if answer.get("code") != self.code:
             return self._pending({})
+        [(channel, address)] = request.contact.items()
         assertion = IdentityAssertion(
             provider=self.name,
-            method="link+sms",
+            method=f"link+{channel}",
             loa=self.loa,
-            subject=Subject("phone", request.contact["sms"]),
+            subject=Subject("phone" if channel == "sms" else channel, address),
             name="",
             asserted_at=self._clock(),
         )

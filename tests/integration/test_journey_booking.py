@@ -245,7 +245,7 @@ def test_where_a_code_is_a_way_in_everybody_needs_somewhere_to_send_it(product: 
     assert refused.value.params["field"] == "phone"
 
     with pytest.raises(InvalidInputError) as refused:
-        product.book(customer=product.customer(TURE, email="", inbox=""))
+        product.book(customer=product.customer(TURE, email="", inbox="", phone=""))
     assert refused.value.params["field"] == "email"
 
 

@@ -33,6 +33,7 @@ class OtpLink:
 
     def __init__(self, *, settings: OtpSettings, clock: Callable[[], datetime], code_key: bytes) -> None:
         self._settings, self._clock, self._key = settings, clock, code_key
+        self.channels = settings.channels
         self._ledger = Ledger()
 
     def start(self, request: SignInRequest) -> SignInStep:

@@ -59,7 +59,10 @@ class SignInStep:
 
 
 class IdentityMethod(Protocol):
-    """A way to show who one is. Stateless: all state travels in SignInStep.state."""
+    """A way to show who one is. Stateless: all state travels in SignInStep.state.
+
+    One of the kind "code" may say in `channels` where its codes go, first choice first; else they go by "sms".
+    """
 
     name: str  # "bankid"; its title is the text "<name>.title", one line of help "<name>.help"
     loa: LoA

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from sidecar.domain.errors import NotFoundError, RefusedError
 from sidecar.domain.meetings import FINAL_STATES, INSIDE, Meeting, Participant, ParticipantState
 from sidecar.services.ports import SignInRequest, SignInStep
+from sidecar.services.sending import ADDRESS
 from sidecar.web.access import access
 from sidecar.web.customer.blueprint import customer
 from sidecar.web.customer.parts import DEVICE_COOKIE, meeting_facts, refused_page, title_of
@@ -33,7 +34,7 @@ def identify(pid: str) -> AnyResponse | str:
     if meeting.state in FINAL_STATES or here.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
         return redirect(f"/v/{pid}/left")
     if product.arrival.door(meeting) == "too-early":
-        return refused_page("too_early", here)
+        return refused_page("moved" if product.arrival.was_moved(here) else "too_early", here)
     session = sessions().visit()
     flow = session.get("sign_in") or {}
     returned = request.args.get("nonce")
@@ -63,12 +64,11 @@ def identify(pid: str) -> AnyResponse | str:
         "customer/identify.html",
         csrf=session["csrf"],
         step=2,
-        steps_done=[],
         meeting=meeting_facts(meeting),
         methods=methods,
         chosen=chosen,
         seen_text=_purpose(meeting),
-        why="again" if here.joined_at is not None else "first",
+        why=_why(meeting, here),
         excluded=excluded,
         resume=bool(flow) and flow.get("place") == here.id and "resume" in request.args,
         urls={
@@ -161,6 +161,8 @@ def _answer(here: Participant, flow: dict[str, Any], step: SignInStep) -> Respon
     """Keep a sign-in's state on the server and answer what the browser may see of it."""
     session = sessions().visit()
     following = _keep(session, here, flow, step)
+    if step.view.get("alert_adviser"):
+        following = f"/v/{here.id}/refused?reason=said_no"
     t = translator()
     return jsonify(
         status=step.status,
@@ -212,7 +214,7 @@ def _request(here: Participant, same_device: bool) -> SignInRequest:
     product = services()
     meeting = product.meetings.get(here.meeting)
     person = product.people.find(here.person) if here.person else None
-    contact = {"sms": person.phone} if person and here.code_channel == "sms" else {}
+    address = getattr(person, ADDRESS[here.code_channel], "") if here.code_channel else ""
     device = request.cookies.get(DEVICE_COOKIE) or sessions().visit().id
     base = request.url_root.rstrip("/")
     return SignInRequest(
@@ -227,8 +229,16 @@ def _request(here: Participant, same_device: bool) -> SignInRequest:
         device=hashlib.sha256(device.encode()).hexdigest(),
         same_device=same_device,
         return_url=f"{base}/v/{here.id}/identify" if same_device else None,
-        contact=contact,
+        contact={here.code_channel: address} if address else {},
     )
+
+
+def _why(meeting: Meeting, here: Participant) -> str:
+    """Say why one shows who one is: "first", "step_up" after the meeting was raised, or "again"."""
+    enough = services().admission.is_identified_enough(meeting, here)
+    if not enough and (here.identified is not None or here.joined_at is not None):
+        return "step_up"
+    return "again" if here.joined_at is not None else "first"
 
 
 def _purpose(meeting: Meeting) -> str:

@@ -11,9 +11,10 @@ from sidecar.domain.ids import PersonId
 from sidecar.domain.meetings import MeetingState
 from sidecar.domain.national_ids import NationalIdError, normalise
 from sidecar.domain.permissions import Capacity
-from sidecar.domain.policy import MeetingType, Segment, Situation, consequences, may_book
+from sidecar.domain.policy import Decision, MeetingType, Segment, Situation, consequences, may_book
 from sidecar.services.booking import Booker, BookingRequest, GuestRequest, room_for
 from sidecar.services.ports import Person
+from sidecar.services.ways import Ways
 from sidecar.web.access import access
 from sidecar.web.desk.blueprint import desk, moment_of, own_meeting
 from sidecar.web.desk.times import days_ahead, first_free
@@ -167,9 +168,13 @@ def _follows(meeting_type: MeetingType, customer: Person | None, observers: list
     product, me, t = services(), staff(), translator()
     segment = Segment(customer.segment) if customer else _usual_segment(meeting_type)
     allowed = may_book(product.policy, me.packages, segment, meeting_type)
+    where = Situation(type=meeting_type, segment=segment, packages=me.packages, capacity=Capacity.CUSTOMER)
+    ways = product.booking.ways(where, customer) if customer else None
+    if allowed.allowed and isinstance(ways, Decision):
+        allowed = ways
     lines = consequences(
         product.policy,
-        Situation(type=meeting_type, segment=segment, packages=me.packages, capacity=Capacity.CUSTOMER),
+        where,
         t.language,
         customer=_given(customer.shown_name) if customer else "",
         country=customer.country if customer else "",
@@ -181,24 +186,23 @@ def _follows(meeting_type: MeetingType, customer: Person | None, observers: list
         "lines": [{"icon": icon, "heading": heading, "text": text} for icon, heading, text in lines],
         "rules": t("desk.book.rules", ref=meeting_type.title[t.language], version=meeting_type.version),
         "rules_url": f"/desk/rules/{meeting_type.name}",
-        "invitation": _invitation(customer),
+        "invitation": _invitation(customer, ways),
         "refusal": "" if allowed.allowed else product.policy.sentences.say(allowed, t.language),
     }
 
 
-def _invitation(customer: Person | None) -> str:
+def _invitation(customer: Person | None, ways: Ways | Decision | None) -> str:
     """Say which way the invitation will take to this customer."""
     t = translator()
     if customer is None:
         return t("desk.book.sent.unknown")
-    order = services().settings.notifications.order
-    address = {"inbox": customer.inbox, "email": customer.email}
-    channel = next((each for each in order if address.get(each)), "")
-    if not channel:
+    if ways is None:
         return t("desk.book.sent.nowhere", name=_given(customer.shown_name))
-    if channel == "inbox":
+    if isinstance(ways, Decision):
+        return t("desk.book.sent.not_yet")
+    if ways.link == "inbox":
         return t("desk.book.sent.inbox_and_notice" if customer.phone else "desk.book.sent.inbox")
-    return t("desk.book.sent.email_and_code" if customer.phone else "desk.book.sent.email")
+    return t(f"desk.book.sent.{ways.link}" + ("_and_code" if ways.code else ""))
 
 
 def _check_guest(guest: GuestRequest, meeting_type: MeetingType) -> None:
@@ -206,11 +210,12 @@ def _check_guest(guest: GuestRequest, meeting_type: MeetingType) -> None:
     if not room.allowed:
         raise RefusedError("One customer is all this type has room for.", rule=room.rule, sentence=room.sentence)
     if "@" not in guest.email:
-        raise InvalidInputError("A guest needs an e-mail address for the invitation.", field="email")
+        detail = "A guest needs an e-mail address for the invitation."
+        raise InvalidInputError(detail, field="email", reason="missing")
     takes_code = "code" in meeting_type.sign_in.kinds
     if takes_code and not guest.phone:
-        raise InvalidInputError("The code needs a mobile number.", field="phone")
-    if guest.phone:
+        raise InvalidInputError("The code needs a mobile number.", field="phone", reason="missing")
+    if takes_code:
         verdict = may_carry(guest.email, guest.phone, link_channel="email", code_channel="sms")
         if not verdict.allowed:
             raise RefusedError("Link and code would meet.", rule=verdict.rule, sentence=verdict.sentence)
@@ -218,9 +223,9 @@ def _check_guest(guest: GuestRequest, meeting_type: MeetingType) -> None:
         try:
             normalise(guest.national_id, country=guest.country)
         except NationalIdError as error:
-            raise InvalidInputError(str(error), field="national_id") from error
+            raise InvalidInputError(str(error), field="national_id", reason=error.reason) from error
     elif not takes_code:
-        raise InvalidInputError("This meeting asks for an electronic ID.", field="national_id")
+        raise InvalidInputError("This meeting asks for an electronic ID.", field="national_id", reason="missing")
 
 
 def _draft(mid: str) -> dict[str, Any] | None:

@@ -11,10 +11,9 @@ from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import staff_sign_in_for
 from sidecar.services.booking import UNDO_TTL
 from sidecar.services.ports import Errand
+from sidecar.services.sending import ADDRESS, address_of
 from sidecar.web.guard import services, staff, translator
 from sidecar.web.room_state import verified_label
-
-_ADDRESS = {"email": "email", "inbox": "inbox"}  # ways a link may take; a code by text message goes apart from it
 
 
 def row(meeting: Meeting) -> dict[str, Any]:
@@ -70,6 +69,7 @@ def person(place: Participant, now: datetime) -> dict[str, Any]:
         "verified": verified_label(product, place, t),
         "verified_at": place.identified.at if place.identified else None,
         "since": place.waiting_since,
+        "away": place.absent_since if place.state is ParticipantState.WAITING else None,
         "minutes": _minutes(now - place.waiting_since) if place.waiting_since else 0,
         "choice": place.lobby_choice,
         "wrong_person": place.wrong_person_tries,
@@ -110,14 +110,15 @@ def initials(name: str) -> str:
 
 
 def _status(meeting: Meeting, places: Sequence[Participant]) -> str:
-    """Return one of: done, missed, cancelled, open, waiting, identified, ready, not_delivered, invited."""
+    """Return one of: done, missed, cancelled, open, waiting, away, identified, ready, not_delivered, invited."""
     if meeting.state is MeetingState.ENDED:
         return "done"
     if meeting.state is not MeetingState.BOOKED:
         return meeting.state.value
     states = {place.state for place in places if not place.is_staff}
-    if ParticipantState.WAITING in states:
-        return "waiting"
+    waiting = [place for place in places if place.state is ParticipantState.WAITING]
+    if waiting:
+        return "away" if all(place.absent_since for place in waiting) else "waiting"
     if any(each.state == "failed" and each.kind == "message" for each in services().meetings.errands(meeting.id)):
         return "not_delivered"
     if ParticipantState.IDENTIFIED in states:
@@ -140,22 +141,19 @@ def _delivery(errand: Errand) -> dict[str, Any]:
         "due_at": errand.due_at,
         "tried": errand.attempts > 0 and errand.state == "waiting",
         "name": name_of(place.person) if place else "",
-        "ways": _other_ways(place, channel) if errand.state == "failed" and place else [],
+        "ways": _other_ways(place, errand) if errand.state == "failed" and place else [],
     }
 
 
-def _other_ways(place: Participant, channel: str) -> list[str]:
+def _other_ways(place: Participant, errand: Errand) -> list[str]:
     """Return the other ways a failed message may take: where the person can be reached and no code goes."""
     product = services()
     found = product.people.find(place.person) if place.person else None
-    if found is None or channel == "sms":  # a notice by text message carries no link and has no other form
+    if found is None or errand.body["template"] == "notice":  # it says that the invitation lies in the inbox
         return []
-    offered = product.plugins.channels().keys() & _ADDRESS.keys()
-    return [
-        each
-        for each in sorted(offered - {channel, place.code_channel})
-        if getattr(found, _ADDRESS[each])
-    ]  # fmt: skip
+    offered = product.plugins.channels().keys() & ADDRESS.keys()
+    taken = {errand.body["channel"], place.code_channel}
+    return [each for each in sorted(offered - taken) if address_of(found, each)]
 
 
 def _place(pid: str) -> Participant | None:
