@@ -11,6 +11,7 @@ from sidecar.domain.ids import PersonId, new_id
 from sidecar.domain.meetings import (
     FINAL_STATES,
     SHUT_OUT,
+    Consent,
     Identified,
     Meeting,
     Participant,
@@ -92,6 +93,11 @@ class Arrival:
         """Return when one may go on from getting ready to identifying."""
         return meeting.starts_at - self._opens_before(meeting)
 
+    def was_moved(self, place: Participant) -> bool:
+        """Say whether this person was told of another time before the one that holds."""
+        told = (errand.body for errand in self._meetings.errands(place.meeting))
+        return any(body.get("template") == "moved" and body.get("participant") == place.id for body in told)
+
     def _opens_before(self, meeting: Meeting) -> timedelta:
         return timedelta(minutes=self._policy.type(meeting.type_ref).opens_before_minutes)
 
@@ -111,11 +117,16 @@ class Arrival:
             place,
             consent_version=version,
             consent_at=self._clock(),
+            consent_digest=digest,
             state=ParticipantState.CONSENTED
             if place.state in (ParticipantState.INVITED, ParticipantState.ARRIVED)
             else place.state,
         )
         return self._acts.perform(act, effect=lambda tx: tx.save_participant(given))
+
+    def consents(self, place: Participant) -> list[Consent]:
+        """Return the texts this place's person accepted before, in any meeting, the newest yes first."""
+        return self._meetings.consents(place.person) if place.person else []
 
     def rule(self, meeting: Meeting, place: Participant) -> SignInRule:
         return sign_in_for(self._policy, self._situation(meeting, place))
@@ -256,6 +267,10 @@ class Arrival:
         def effect(tx: MeetingTx) -> Participant:
             if place.state is ParticipantState.IN_ROOM:  # who identifies anew waits anew: the old media is cut
                 tx.add_errand(_cut(meeting, place, now))
+            if place.consent_digest and place.consent_at is not None:  # a link alone does not say whose yes it was
+                tx.put_consent(
+                    PersonId(person.id), Consent(place.consent_version, place.consent_digest, place.consent_at)
+                )
             return tx.save_participant(replace(identified, identified=replace(how, evidence=tuple(objects))))
 
         return self._acts.perform(done, effect=effect, before=before)

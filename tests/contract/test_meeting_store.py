@@ -14,7 +14,7 @@ import pytest
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore
 from sidecar.domain.errors import ConflictError, NotFoundError, StoreUnavailableError
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, StaffId
-from sidecar.domain.meetings import ChatLine, Identified, Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.meetings import ChatLine, Consent, Identified, Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Raise, Segment
 from sidecar.services.ports import Announcement, Errand, MeetingStore, MeetingTx
@@ -445,3 +445,34 @@ def test_a_report_is_taken_once_and_forgotten_after_a_month(store: MeetingStore)
 
     store.write(lambda tx: tx.take_report("se:ev_3", now=NOON + timedelta(days=31)))
     assert not store.has_report("se:ev_1")
+
+
+def test_of_lobby_pages_those_unseen_are_found_and_one_seen_since_is_not_forgotten(
+    store: MeetingStore, open_store: Open
+) -> None:
+    samir, later = ParticipantId("p_samir"), NOON + timedelta(seconds=20)
+    store.write(lambda tx: tx.see_page(PLACE, at=NOON))
+    store.write(lambda tx: tx.see_page(samir, at=later))
+    assert open_store().pages_unseen_since(NOON) == [(PLACE, NOON)], "by any process"
+    assert store.pages_unseen_since(later) == [(PLACE, NOON), (samir, later)]
+
+    store.write(lambda tx: tx.see_page(PLACE, at=later))
+    with pytest.raises(ConflictError):
+        store.write(lambda tx: tx.forget_page(PLACE, seen_by=NOON))
+    store.write(lambda tx: tx.forget_page(PLACE, seen_by=later))
+    assert store.pages_unseen_since(later) == [(samir, later)]
+
+
+@pytest.mark.requirement("R065")
+def test_a_persons_yes_is_found_by_the_words_it_was_given_to_the_newest_first(open_store: Open) -> None:
+    store, maja = open_store(), PersonId("per_maja")
+    for version, words, hour in (("1", "ab", 1), ("2", "cd", 2), ("1", "ab", 3)):
+        consent = Consent(version, words, NOON + timedelta(hours=hour))
+        store.write(lambda tx, consent=consent: tx.put_consent(maja, consent))
+
+    again = open_store()
+    assert again.consents(maja) == [
+        Consent("1", "ab", NOON + timedelta(hours=3)),
+        Consent("2", "cd", NOON + timedelta(hours=2)),
+    ]
+    assert again.consents(PersonId("per_ture")) == []

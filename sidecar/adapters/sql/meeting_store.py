@@ -13,8 +13,8 @@ from sidecar.adapters.sql.recording_rows import MIGRATION_2 as RECORDINGS_2
 from sidecar.adapters.sql.recording_rows import RecordingChanges, RecordingQueries
 from sidecar.domain.clock import from_text, to_text
 from sidecar.domain.errors import ConflictError, NotFoundError
-from sidecar.domain.ids import MeetingId, ParticipantId, StaffId
-from sidecar.domain.meetings import ChatLine, Meeting, MeetingState, Participant
+from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, StaffId
+from sidecar.domain.meetings import ChatLine, Consent, Meeting, MeetingState, Participant
 from sidecar.services.ports import Announcement, Errand
 from sidecar.services.record_ports import SealedRecord
 
@@ -62,6 +62,15 @@ MIGRATIONS = (
     """,
     RECORDINGS,
     RECORDINGS_2,
+    """
+    CREATE TABLE consents (
+      person TEXT NOT NULL, text_sha256 TEXT NOT NULL, version TEXT NOT NULL, at TEXT NOT NULL,
+      PRIMARY KEY (person, text_sha256))
+    """,
+    """
+    CREATE TABLE lobby_pages (participant TEXT PRIMARY KEY, seen_at TEXT NOT NULL);
+    CREATE INDEX lobby_pages_by_time ON lobby_pages (seen_at)
+    """,
 )
 
 _RECORD = "SELECT * FROM plugin_records WHERE plugin=? AND collection=? AND id=?"
@@ -149,6 +158,20 @@ class SqlMeetingTx(RecordingChanges):
         )
         if done.rowcount != 1:
             raise ConflictError("This report was taken in before.")
+
+    def see_page(self, participant: ParticipantId, *, at: datetime) -> None:
+        self._db.execute(
+            "INSERT INTO lobby_pages VALUES (?,?) ON CONFLICT (participant) DO UPDATE SET seen_at=excluded.seen_at",
+            (participant, to_text(at)),
+        )
+
+    def forget_page(self, participant: ParticipantId, *, seen_by: datetime) -> None:
+        """Forget a waiting person's page. Raises ConflictError where it was seen since."""
+        done = self._db.execute(
+            "DELETE FROM lobby_pages WHERE participant=? AND seen_at<=?", (participant, to_text(seen_by))
+        )
+        if done.rowcount != 1:
+            raise ConflictError("This page has been open since.")
 
     def add_chat(self, line: ChatLine) -> None:
         self._db.execute("INSERT INTO chat VALUES (?,?,?,?)", (line.id, line.meeting, to_text(line.at), to_json(line)))
@@ -240,6 +263,14 @@ class SqlMeetingTx(RecordingChanges):
         sql, args = _records_sql(plugin, collection, meeting, limit)
         return [_record(row) for row in self._db.execute(sql, args).fetchall()]
 
+    def put_consent(self, person: PersonId, consent: Consent) -> None:
+        """Remember a person's yes to a text; the newest one to the same words counts."""
+        self._db.execute(
+            "INSERT INTO consents VALUES (?,?,?,?)"
+            " ON CONFLICT (person, text_sha256) DO UPDATE SET version=excluded.version, at=excluded.at",
+            (person, consent.text_sha256, consent.version, to_text(consent.at)),
+        )
+
     def put_template(self, *, brand: str, language: str, key: str, body: str) -> None:
         self._db.execute(
             "INSERT INTO message_templates VALUES (?,?,?,?)"
@@ -287,6 +318,10 @@ class SqlMeetingStore(RecordingQueries):
         rows = self._db.read("SELECT body FROM participants WHERE meeting=? ORDER BY rowid", meeting)
         return [read_again(Participant, row["body"]) for row in rows]
 
+    def consents(self, person: PersonId) -> list[Consent]:
+        rows = self._db.read("SELECT * FROM consents WHERE person=? ORDER BY at DESC, text_sha256", person)
+        return [Consent(row["version"], row["text_sha256"], from_text(row["at"])) for row in rows]
+
     def find_by_link(self, link_digest: str) -> Participant | None:
         row = self._db.read_one("SELECT body FROM participants WHERE link_digest=?", link_digest)
         return read_again(Participant, row["body"]) if row and link_digest else None
@@ -319,6 +354,12 @@ class SqlMeetingStore(RecordingQueries):
 
     def has_report(self, report: str) -> bool:
         return self._db.read_one("SELECT 1 AS one FROM taken_reports WHERE id=?", report) is not None
+
+    def pages_unseen_since(self, moment: datetime, *, limit: int = 200) -> list[tuple[ParticipantId, datetime]]:
+        rows = self._db.read(
+            "SELECT * FROM lobby_pages WHERE seen_at<=? ORDER BY seen_at LIMIT ?", to_text(moment), limit
+        )
+        return [(ParticipantId(row["participant"]), from_text(row["seen_at"])) for row in rows]
 
     def chat(self, meeting: MeetingId) -> list[ChatLine]:
         rows = self._db.read("SELECT body FROM chat WHERE meeting=? ORDER BY at, id", meeting)

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from sidecar.domain.identity import Subject
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, StaffId
-from sidecar.domain.meetings import ChatLine, Meeting, MeetingState, Participant
+from sidecar.domain.meetings import ChatLine, Consent, Meeting, MeetingState, Participant
 from sidecar.services.record_ports import PluginRecordReader, SealedRecord
 from sidecar.services.recording_ports import RecordingReader, RecordingTx
 
@@ -68,6 +68,12 @@ class MeetingTx(PluginRecordReader, RecordingTx, Protocol):
     def take_report(self, report: str, *, now: datetime) -> None:
         """Remember a report of the media side. Raises ConflictError when it was taken in before."""
 
+    def see_page(self, participant: ParticipantId, *, at: datetime) -> None:
+        """Remember when a waiting person's page was last known to be open."""
+
+    def forget_page(self, participant: ParticipantId, *, seen_by: datetime) -> None:
+        """Forget a page last seen by that moment. Raises ConflictError where it was seen since."""
+
     def add_chat(self, line: ChatLine) -> None: ...
 
     def drop_chat(self, meeting: MeetingId) -> None: ...
@@ -90,6 +96,9 @@ class MeetingTx(PluginRecordReader, RecordingTx, Protocol):
 
     def drop_record(self, plugin: str, collection: str, record: str) -> None: ...
 
+    def put_consent(self, person: PersonId, consent: Consent) -> None:
+        """Remember a person's yes to a text; the newest one to the same words counts."""
+
     def put_template(self, *, brand: str, language: str, key: str, body: str) -> None: ...
 
     def drop_template(self, *, brand: str, language: str, key: str) -> None: ...
@@ -109,6 +118,9 @@ class MeetingStore(PluginRecordReader, RecordingReader, Protocol):
 
     def participants(self, meeting: MeetingId) -> list[Participant]: ...
 
+    def consents(self, person: PersonId) -> list[Consent]:
+        """Return the texts this person accepted in any meeting, each once, the newest yes first."""
+
     def find_by_link(self, link_digest: str) -> Participant | None: ...
 
     def between(self, start: datetime, end: datetime, *, adviser: StaffId | None = None) -> list[Meeting]: ...
@@ -125,6 +137,9 @@ class MeetingStore(PluginRecordReader, RecordingReader, Protocol):
 
     def has_report(self, report: str) -> bool:
         """Say whether a report of the media side was taken in before, by any process, before any restart."""
+
+    def pages_unseen_since(self, moment: datetime, *, limit: int = 200) -> list[tuple[ParticipantId, datetime]]:
+        """Return the pages last seen by that moment, and when each was, the longest gone first."""
 
     def chat(self, meeting: MeetingId) -> list[ChatLine]: ...
 

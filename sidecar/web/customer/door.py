@@ -8,7 +8,7 @@ from flask import Response, g, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from sidecar.domain.errors import InvalidInputError, NotFoundError
-from sidecar.domain.meetings import Meeting, Participant, ParticipantState
+from sidecar.domain.meetings import INSIDE, Meeting, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity, Permission
 from sidecar.domain.policy import LogLevel, RecordingRule, log_for, permissions_for, recording_for
 from sidecar.services.arrival import situation
@@ -29,6 +29,8 @@ from sidecar.web.room_state import region_name
 
 NOTICE_VERSION = "1"  # raised when the words of customer.notice change; the digest is kept with each consent
 _NOTICE_SINCE = datetime.fromisoformat("2026-11-01T00:00:00+00:00")
+_LED_HERE = frozenset({"wrong_person", "level_too_low", "said_no", "other_device", "moved"})
+_GOES_ON = INSIDE | {ParticipantState.IDENTIFIED, ParticipantState.WAITING}  # somewhere, by another browser
 _DEVICE_S = 400 * 24 * 3600  # the longest a browser keeps a cookie
 
 
@@ -71,7 +73,7 @@ def arrive(pid: str) -> str:
     meeting = product.meetings.get(here.meeting)
     reason = product.arrival.door(meeting)
     if reason and reason != "too-early":
-        return refused_page({"cancelled": "cancelled", "missed": "too_late"}.get(reason, "expired"), here)
+        return refused_page("cancelled" if reason == "cancelled" else "too_late", here)
     if here.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
         return refused_page("denied" if here.state is ParticipantState.DENIED else "not_invited", here)
     where = situation(product.policy, meeting, here)
@@ -81,23 +83,18 @@ def arrive(pid: str) -> str:
         for p in product.meetings.participants(meeting.id)
         if p.id != here.id and not p.is_staff
     ]
+    consent = _consent(meeting, here)
     return render_template(
         "customer/arrive.html",
         csrf=sessions().visit()["csrf"],
         step=1,
-        steps_done=[],
+        steps_done=[1] if consent["given"] else [],
         meeting=meeting_facts(meeting) | {"sign": Permission.SIGN in permissions},
         capacity=here.capacity.value,
         methods=[t.method(choice.name) for choice in product.arrival.choices(meeting, here)],
-        bring=[],
         others=others if here.capacity is not Capacity.OBSERVER and is_identified(here) else [],
         privacy=_privacy(meeting, here),
-        consent={
-            "version": NOTICE_VERSION,
-            "since": _NOTICE_SINCE,
-            "given": here.consent_version == NOTICE_VERSION,
-            "changed": here.consent_version not in ("", NOTICE_VERSION),
-        },
+        consent=consent,
         early=product.arrival.opens_at(meeting) if reason == "too-early" else None,
         urls={
             "consent": f"/v/{pid}/consent",
@@ -154,13 +151,36 @@ def consent(pid: str) -> Response:
 @customer.get("/v/<pid>/refused")
 @access("visitor")
 def refused(pid: str) -> str:
-    """Say no in words, with what helps: the way here came from a sign-in that led to a refusal."""
-    wanted = request.args.get("reason", "unknown")
-    return refused_page(wanted if wanted in ("wrong_person", "level_too_low", "not_invited") else "unknown", place())
+    """Say no in words, with what helps: from a sign-in that led to a refusal, from the lobby, or from the link."""
+    wanted = request.args.get("reason", "")
+    return refused_page(wanted if wanted in _LED_HERE else "unknown", place())
 
 
 def _next_step(here: Participant) -> str:
-    return f"/v/{here.id}/lobby" if is_identified(here) else f"/v/{here.id}/arrive"
+    if is_identified(here):
+        return f"/v/{here.id}/lobby"
+    arrival = services().arrival
+    reason = arrival.door(services().meetings.get(here.meeting))
+    if not reason and here.identified is not None and here.state in _GOES_ON:
+        return f"/v/{here.id}/refused?reason=other_device"
+    if reason == "too-early" and arrival.was_moved(here):
+        return f"/v/{here.id}/refused?reason=moved"
+    return f"/v/{here.id}/arrive"
+
+
+def _consent(meeting: Meeting, here: Participant) -> dict[str, Any]:
+    """Return what the page says of the yes: given here, given before to the very same words, or to an older text."""
+    before = services().arrival.consents(here)
+    digest = _notice(meeting, here)["digest"]
+    same = any(each.text_sha256 == digest for each in before)
+    last = here.consent_version or (before[0].version if before else "")
+    return {
+        "version": NOTICE_VERSION,
+        "since": _NOTICE_SINCE,
+        "given": here.consent_version == NOTICE_VERSION or same,
+        "unchanged": same and not here.consent_version,
+        "changed": last not in ("", NOTICE_VERSION),
+    }
 
 
 def _privacy(meeting: Meeting, here: Participant) -> dict[str, Any]:
@@ -169,20 +189,17 @@ def _privacy(meeting: Meeting, here: Participant) -> dict[str, Any]:
     where = situation(product.policy, meeting, here)
     permissions = permissions_for(product.policy, where)
     return {
-        "recording": "may" if recording_for(product.policy, where) is not RecordingRule.NEVER else None,
-        "location": False,
+        "recording": recording_for(product.policy, where) is not RecordingRule.NEVER,
         "kept": timedelta(days=meeting_type.retention_days),
         "chat_kept": Permission.CHAT in permissions and log_for(product.policy, where) is LogLevel.CHAT,
         "stored": region_name(meeting.region),
-        "reserve": "",
         "contact": g.brand.phone,
     }
 
 
 def _notice(meeting: Meeting, here: Participant) -> dict[str, Any]:
-    product, t = services(), translator()
+    t = translator()
     facts = _privacy(meeting, here)
-    where = situation(product.policy, meeting, here)
     return notice(
         t,
         version=NOTICE_VERSION,
@@ -192,6 +209,6 @@ def _notice(meeting: Meeting, here: Participant) -> dict[str, Any]:
         contact=facts["contact"],
         kept=facts["kept"],
         stored=facts["stored"],
-        recording=recording_for(product.policy, where) is not RecordingRule.NEVER,
+        recording=facts["recording"],
         chat_kept=facts["chat_kept"],
     )
