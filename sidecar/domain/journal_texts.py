@@ -105,6 +105,17 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sv": ("{actor} slutade vänta.",),
         "en": ("{actor} stopped waiting.",),
     },
+    "lobby.away": {
+        "sv": ("{person} hade inte väntrummets sida öppen längre.", "Väntrummets sida var inte öppen längre."),
+        "en": (
+            "{person} no longer had the lobby's page open.",
+            "The lobby's page was no longer open.",
+        ),
+    },
+    "lobby.back": {
+        "sv": ("{actor} kom tillbaka till väntrummet.",),
+        "en": ("{actor} came back to the lobby.",),
+    },
     "lobby.entered": {
         "sv": ("{actor} kom och väntade på att bli insläppt.",),
         "en": ("{actor} came and waited to be let in.",),
@@ -130,6 +141,10 @@ TEXTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "participant.expelled": {
         "sv": ("{actor} avslutade medverkan för {person}.", "{actor} avslutade en deltagares medverkan."),
         "en": ("{actor} ended {person}'s part in the meeting.", "{actor} ended a participant's part."),
+    },
+    "participant.sent_back": {
+        "sv": ("{actor} bad {person} vänta i väntrummet igen.", "{actor} bad en deltagare vänta i väntrummet igen."),
+        "en": ("{actor} asked {person} to wait in the lobby again.", "{actor} asked a participant to wait again."),
     },
     "participant.session_ended": {
         "sv": ("Tiden i mötet gick ut för {person}.", "Tiden i mötet gick ut för en deltagare."),
@@ -481,6 +496,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "mute.done": "tysta någon",
         "participant.admitted": "släppa in någon",
         "participant.denied": "neka någon",
+        "participant.sent_back": "be någon vänta i väntrummet",
         "participant.expelled": "avsluta någons medverkan",
         "participant.joined": "komma in",
         "token.minted": "komma in",
@@ -533,6 +549,7 @@ ACTS: Mapping[str, Mapping[str, str]] = {
         "mute.done": "mute somebody",
         "participant.admitted": "let somebody in",
         "participant.denied": "turn somebody away",
+        "participant.sent_back": "ask somebody to wait in the lobby",
         "participant.expelled": "end somebody's part",
         "participant.joined": "come in",
         "token.minted": "come in",

@@ -1,12 +1,13 @@
 """The door: lobby, admission by the adviser, and the join token minted at that moment."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 
-from sidecar.domain.errors import ConflictError
+from sidecar.domain.errors import AuditUnavailableError, ConflictError
 from sidecar.domain.identity import LoA
 from sidecar.domain.ids import MeetingId, ParticipantId, RoomName, new_id
 from sidecar.domain.jws import SigningKey
@@ -45,6 +46,7 @@ from sidecar.services.share_firewall import ShareFirewall
 
 LATEST_LEAVE = timedelta(minutes=30)  # a session lasts at most this long past the booked end
 LOBBY_CHOICES = frozenset({"wait", "call_me", "rebook"})
+PAGE_GONE = timedelta(seconds=30)  # two signs of life of the lobby's page in a row did not get through
 
 _IDENTIFY_FIRST = Decision(False, "default/identified-first", "identify-first")
 _NOT_ADMITTED = Decision(False, "default/admitted-first", "not-admitted")
@@ -169,16 +171,61 @@ class Admission:
             return place
         self._check_identified(meeting, place, act)
         self._room(meeting, act)
-        waiting = replace(place, state=ParticipantState.WAITING, waiting_since=now, lobby_choice="")
+        waiting = replace(
+            place,
+            state=ParticipantState.WAITING,
+            waiting_since=now,
+            lobby_choice="",
+            sent_back=False,
+            absent_since=None,
+        )
         return self._acts.perform(act, effect=lambda tx: tx.save_participant(waiting))
 
     def leave_lobby(self, place: Participant) -> None:
         """Stop waiting: the adviser no longer sees this person at the door, and lets nobody in who is gone."""
         if place.state is not ParticipantState.WAITING:
             return
-        gone = replace(place, state=ParticipantState.IDENTIFIED, waiting_since=None, lobby_choice="")
+        gone = replace(place, state=ParticipantState.IDENTIFIED, waiting_since=None, lobby_choice="", absent_since=None)
         act = Act("lobby.left", self._who(place), self._clock(), place.meeting, place.id)
         self._acts.perform(act, effect=lambda tx: tx.save_participant(gone))
+
+    def page_is_open(self, place_id: ParticipantId) -> None:
+        """Take note that a waiting person's page is open; whoever was away is back."""
+        now = self._clock()
+        place = self._meetings.participant(place_id)
+        if place.state is not ParticipantState.WAITING:
+            return
+        self._meetings.write(lambda tx: tx.see_page(place_id, at=now))
+        if place.absent_since is not None:
+            back = replace(place, absent_since=None)
+            act = Act("lobby.back", self._who(place), now, place.meeting, place.id)
+            # Let in or seen by another page of theirs this very moment; or nothing can be recorded: said a moment later
+            with suppress(ConflictError, AuditUnavailableError):
+                self._acts.perform(act, effect=lambda tx: tx.save_participant(back))
+
+    def note_absent(self) -> None:
+        """Note who waits no longer at their page, so that nobody counts on somebody who is not there.
+
+        What cannot be noted now is left for the next round: somebody is back or let in this very moment, or nothing
+        can be recorded. The worker's other duties do not wait for it.
+        """
+        now = self._clock()
+        for place_id, seen_at in self._meetings.pages_unseen_since(now - PAGE_GONE):
+            with suppress(ConflictError, AuditUnavailableError):
+                self._page_is_gone(self._meetings.participant(place_id), seen_at, now)
+
+    def _page_is_gone(self, place: Participant, seen_at: datetime, now: datetime) -> None:
+        over = self._meetings.get(place.meeting).state in FINAL_STATES
+        if over or place.state is not ParticipantState.WAITING or place.absent_since is not None:
+            self._meetings.write(lambda tx: tx.forget_page(place.id, seen_by=seen_at))
+            return
+        absent = replace(place, absent_since=seen_at)
+
+        def effect(tx: MeetingTx) -> None:
+            tx.forget_page(place.id, seen_by=seen_at)
+            tx.save_participant(absent)
+
+        self._acts.perform(Act("lobby.away", "system", now, place.meeting, place.id), effect=effect)
 
     def choose(self, place: Participant, choice: str) -> None:
         """Keep what a waiting person chose after a long wait: wait on, be called, or a new time."""
@@ -187,20 +234,27 @@ class Admission:
         act = Act("lobby.choice", self._who(place), self._clock(), place.meeting, place.id, {"choice": choice})
         self._acts.perform(act, effect=lambda tx: tx.save_participant(replace(place, lobby_choice=choice)))
 
-    def admit(self, adviser: Participant, target_id: ParticipantId) -> Participant:
-        """Open the door for one waiting person. Everything is checked again at this moment (R011)."""
+    def admit(self, adviser: Participant, target_id: ParticipantId, *, though_away: bool = False) -> Participant:
+        """Open the door for one waiting person. Everything is checked again at this moment (R011).
+
+        though_away: the adviser knows that the person's page is not open just now. Raises ConflictError without it.
+        """
         now = self._clock()
         target = self._meetings.participant(target_id)
         meeting = self._meetings.get(adviser.meeting)
-        act = Act("participant.admitted", self._who(adviser), now, meeting.id, target.id, {"by": adviser.id})
+        data = {"by": adviser.id} | ({"away": True} if target.absent_since else {})
+        act = Act("participant.admitted", self._who(adviser), now, meeting.id, target.id, data)
         self.check(adviser, Permission.ADMIT, act)
         if target.meeting != meeting.id or target.state is not ParticipantState.WAITING:
             raise ConflictError("This person is not waiting in this meeting's lobby.")
+        if target.absent_since is not None and not though_away:
+            raise ConflictError("This person's page is not open just now.", reason="away")
         self._check_identified(meeting, target, act)
         self._ask_plugins(meeting, target, act)
         admitted = replace(
             target,
             state=ParticipantState.ADMITTED,
+            absent_since=None,
             admitted_at=now,
             left_at=None,
             session_until=self._session_until(meeting, now),

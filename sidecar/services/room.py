@@ -93,7 +93,8 @@ class Room:
         """Say something in the chat. The line is kept; the log holds its digest, never its words."""
         words = text.strip()
         if not words or len(words) > _CHAT_SIGNS:
-            raise InvalidInputError(f"A line of chat has 1 to {_CHAT_SIGNS} signs.", field="text")
+            detail = f"A line of chat has 1 to {_CHAT_SIGNS} signs."
+            raise InvalidInputError(detail, field="text", reason="too_long" if words else "empty", most=_CHAT_SIGNS)
         line = ChatLine(new_id("c"), place.meeting, place.id, self._clock(), words)
         act = self._act("chat.sent", place, {"line": line.id, "sha256": line.digest, "signs": len(words)})
         self._admission.check(place, Permission.CHAT, act)
@@ -171,6 +172,32 @@ class Room:
 
         def effect(tx: MeetingTx) -> None:
             tx.save_participant(out)
+            tx.add_errand(errand)
+
+        self._acts.perform(act, effect=effect)
+        self.run_command(errand)
+
+    def send_back(self, place: Participant, target_id: ParticipantId) -> None:
+        """Ask somebody to wait in the lobby again: the media is cut, and they come in as anybody who waits."""
+        now = self._clock()
+        target = self._other(place, target_id)
+        act = Act("participant.sent_back", self._who(place), now, place.meeting, target.id, {"by": place.id})
+        self._admission.check(place, Permission.ADMIT, act)
+        if target.is_staff or target.state not in (ParticipantState.ADMITTED, ParticipantState.IN_ROOM):
+            raise ConflictError("Only a customer or a guest who is in the meeting can be asked to wait.")
+        waiting = replace(
+            target,
+            state=ParticipantState.WAITING,
+            waiting_since=now,
+            lobby_choice="",
+            sent_back=True,
+            hand=False,
+            sharing=False,
+        )
+        errand = self._command("bridge.expel", target, "sent_back")
+
+        def effect(tx: MeetingTx) -> None:
+            tx.save_participant(waiting)
             tx.add_errand(errand)
 
         self._acts.perform(act, effect=effect)

@@ -30,7 +30,6 @@ def lobby_view(
     starts_at: datetime,
     since: datetime,
     now: datetime,
-    late_minutes: int | None = None,
     choice: LobbyChoice | None = None,
     may_be_called: bool = True,
     ahead: int | None = None,
@@ -38,19 +37,18 @@ def lobby_view(
     """Return what the lobby says. The same dict is the data of the line's "state" event.
 
     given: the customer's given name. adviser: the adviser's. place: as the adviser's side knows it; a wait
-    that became long is found here. late_minutes: what the adviser said, if they said. choice: what the
-    customer chose. may_be_called: whether the bank has a number of theirs. Keys: place, heading, strong, rest,
-    line, waited, since (RFC 3339), waiting, choices, may_be_called, chosen, note.
+    that became long is found here. choice: what the customer chose. may_be_called: whether the bank has a
+    number of theirs. ahead: how many wait before them, for a call without a booking. Keys: place, heading, strong,
+    rest, line, waited, since (RFC 3339), waiting, choices, may_be_called, chosen, note.
     """
     long_at = max(starts_at, since) + LONG_WAIT
     shown = "long" if place in _MAY_BECOME_LONG and now >= long_at else place
     values: dict[str, object] = {
         "adviser": adviser,
         "phone": phone,
-        "minutes": late_minutes or 0,
         "given": given,
     }
-    text: str = "late_minutes" if shown == "late" and late_minutes else shown
+    text: str = shown
     rest = speak.t(f"lobby.{text}.rest", **values)
     if ahead is not None and shown in ("not_here", "waiting"):
         text = "queue"
@@ -100,26 +98,21 @@ REASONS: Mapping[str, Reason] = {
     "level_too_low": Reason(
         2,
         (("shield", "eid"), ("home", "branch"), _PHONE),
-        ("attempt_kept", "meeting_remains"),
+        ("meeting_remains",),
         ("another_way", "call_me"),
     ),
     "not_invited": Reason(2, (("mail", "ask"), _PHONE), ("attempt_kept",), ("call_me",)),
     "said_no": Reason(2, (("user", "changed_mind"), _PHONE), ("meeting_remains",), ("try_again", "call_me")),
-    "region": Reason(2, (("globe", "network"), _PHONE), ("attempt_kept", "meeting_remains"), ("try_again", "call_me")),
-    "not_your_case": Reason(2, (("user", "ask"), _PHONE), ("attempt_kept",)),
-    "denied": Reason(3, (("cal", "time"), _PHONE), ("meeting_remains",), ("rebook", "call_me")),
-    "full": Reason(3, (("users", "ask"), _PHONE), ("meeting_remains",), ("try_again", "call_me")),
+    "denied": Reason(3, (("cal", "time"),), ("meeting_remains",), ("call_me",)),
     "too_early": Reason(2, (("check", "prepare"), _PHONE), (), ("try_again", "prepare")),
-    "too_late": Reason(1, (("cal", "time"), _PHONE), (), ("rebook", "call_me")),
-    "cancelled": Reason(1, (("cal", "time"), _PHONE), (), ("rebook", "call_me")),
-    "moved": Reason(1, (("cal", "calendar"), ("clock", "other_time"), _PHONE), (), ("prepare", "rebook")),
+    "too_late": Reason(1, (("cal", "time"),), (), ("call_me",)),
+    "cancelled": Reason(1, (("cal", "time"),), (), ("call_me",)),
+    "moved": Reason(1, (("cal", "calendar"), ("clock", "other_time")), (), ("prepare", "call_me")),
     "other_device": Reason(1, (("phone", "there"), ("key", "here"), _PHONE), (), ("continue_here", "call_me")),
-    "spent": Reason(1, (("phone", "there"), ("mail", "new_link"), _PHONE), (), ("new_link", "call_me")),
-    "expired": Reason(1, (("mail", "new_link"), _PHONE), (), ("new_link", "call_me")),
     "unknown": Reason(1, (("mail", "whole"), _PHONE), (), ("call_me",)),
 }
 _FOLLOW_ICONS = {"adviser_told": "eye", "attempt_kept": "list", "meeting_remains": "clock"}
-_ACT_ICONS = {"call_me": "call", "rebook": "cal", "new_link": "mail"}
+_ACT_ICONS = {"call_me": "call"}
 
 
 def refused_view(
@@ -129,8 +122,8 @@ def refused_view(
 
     values: adviser (given name), bank, phone, and where they are known: time (of the attempt), until (the
     door closes), when (the new or the opening time, in words), method (what is accepted). Missing ones drop
-    the item. urls: by act's name (try_again, another_way, prepare, rebook, new_link, continue_here,
-    call_me); an act without an address is left out.
+    the item. urls: by act's name (try_again, another_way, prepare, continue_here, call_me); an act
+    without an address is left out.
     """
     name = reason if reason in REASONS else "unknown"
     found = REASONS[name]
@@ -199,35 +192,30 @@ def notice(
     contact: str,
     kept: timedelta,
     stored: str,
-    reserve: str = "",
     recording: bool = False,
-    location: bool = False,
     chat_kept: bool = False,
     least: timedelta | None = None,
 ) -> dict[str, Any]:
     """Return the notice about data for one kind of meeting: the text a consent is given to.
 
-    kept: how long the meeting's journal is kept; with `least`, at the most. stored, reserve: countries in the
-    reader's language.
+    kept: how long the meeting's journal is kept; with `least`, at the most. stored: a country in the reader's
+    language.
     contact: of the data protection officer. Keys: version, since, sections [{id, title, paragraphs}], digest
     (SHA-256 hex of the whole text, to keep with the consent beside version and language).
     """
-    variants = {
-        "recording": "yes" if recording else "no",
-        "location": "yes" if location else "no",
-        "stored": "reserve" if reserve else "plain",
-    }
     period = speak.period(kept)
     if least is not None and least != kept:
         period = speak.t("customer.notice.kept.span", least=speak.period(least), most=period)
     values: dict[str, object] = {
         "bank": bank, "phone": phone, "contact": contact, "period": period,
-        "country": stored, "reserve": reserve,
+        "country": stored,
     }  # fmt: skip
     sections: list[dict[str, Any]] = []
     for name, count in _NOTICE.items():
         stem = f"customer.notice.{name}"
-        keys = [f"{stem}.{variants[name]}"] if name in variants else [f"{stem}.{n}" for n in range(1, count + 1)]
+        keys = [f"{stem}.{n}" for n in range(1, count + 1)]
+        if name == "recording":
+            keys = [f"{stem}.{'yes' if recording else 'no'}"]
         if name == "what" and chat_kept:
             keys.append(f"{stem}.chat")
         sections.append(

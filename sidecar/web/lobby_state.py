@@ -3,7 +3,7 @@
 from typing import Any
 
 from sidecar.bootstrap import Services
-from sidecar.domain.meetings import MeetingState, Participant
+from sidecar.domain.meetings import Meeting, MeetingState, Participant
 
 
 def lobby_facts(services: Services, me: Participant) -> dict[str, Any]:
@@ -15,6 +15,8 @@ def lobby_facts(services: Services, me: Participant) -> dict[str, Any]:
     brand = services.brands[meeting.brand]
     if meeting.on_demand and meeting.adviser is None and not services.hours(meeting.brand).is_open(now):
         place = "closed"
+    elif me.sent_back:
+        place = "sent_back"
     elif meeting.state is MeetingState.OPEN:
         place = "waiting"
     elif meeting.late_notice_at is not None:
@@ -31,4 +33,13 @@ def lobby_facts(services: Services, me: Participant) -> dict[str, Any]:
         "now": now,
         "choice": me.lobby_choice or None,
         "may_be_called": bool(person and person.phone),
+        "ahead": _ahead(services, meeting, me) if place == "not_here" else None,
     }
+
+
+def _ahead(services: Services, meeting: Meeting, me: Participant) -> int | None:
+    """Return how many callers have waited longer for an adviser than this one, None for a booked meeting."""
+    if not meeting.on_demand or meeting.adviser is not None:
+        return None
+    waiting = [place.id for _, place in services.on_demand.waiting()]
+    return waiting.index(me.id) if me.id in waiting else len(waiting)

@@ -1,7 +1,7 @@
 """The room's routes: the page, the token, the media offer, and every act. JSON in, JSON out."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, redirect, render_template, stream_with_context
@@ -27,6 +27,10 @@ from sidecar.web.room_state import room_state
 room = Blueprint("room", __name__, url_prefix="/v/<pid>")
 
 _SDP_SIGNS = 200_000
+_QUEUE_MOVES = frozenset(
+    {"call.picked_up", "lobby.away", "lobby.back", "lobby.left", "meeting.missed"}
+)  # for whoever waits behind, in a call of theirs
+_SEEN_EVERY = timedelta(seconds=10)  # a third of what admission.PAGE_GONE waits, and less than a heartbeat
 
 
 @room.get("/room")
@@ -105,21 +109,39 @@ def events(pid: str) -> Response:
         if meeting.state in FINAL_STATES or now.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
             return event("go", {"url": f"/v/{pid}/left"}), None
         if now.identified != here.identified:
+            if now.identified is not None and here.state is ParticipantState.WAITING:
+                facts = lobby_facts(product, now) | {"place": "second_device"}
+                return event("state", lobby_view(t, **facts)), None
             return event("go", {"url": f"/v/{pid}/identify"}), None
         if product.admission.is_inside(meeting, now):
             return event("state", room_state(product, now, t)), now
         if now.state in INSIDE:
             return event("go", {"url": f"/v/{pid}/left"}), None
+        if not product.admission.is_identified_enough(meeting, now):
+            return event("go", {"url": f"/v/{pid}/refused?reason=level_too_low"}), None
         return event("state", lobby_view(t, **lobby_facts(product, now))), now
 
+    said_at: datetime | None = None
+
+    def still_there() -> None:
+        """Say that the page took what it was sent. The worker finds those of whom this is said no more."""
+        nonlocal said_at
+        now = product.clock()
+        if not here.is_staff and (said_at is None or now - said_at >= _SEEN_EVERY):
+            said_at = now
+            product.admission.page_is_open(here.id)
+
     def stream() -> Iterator[str]:
+        queues = here.state is ParticipantState.WAITING and product.meetings.get(here.meeting).on_demand
+
         def wanted(told: Announcement) -> bool:
-            return told.meeting == here.meeting
+            return told.meeting == here.meeting or (queues and told.kind in _QUEUE_MOVES)
 
         first = True
         for told in feed().listen(wanted):
             if not told and not first:
                 yield HEARTBEAT
+                still_there()
                 continue
             first = False
             for fact in heard(product, told, here):
@@ -134,6 +156,7 @@ def events(pid: str) -> Response:
             yield text
             if alive is None:
                 return
+            still_there()
 
     return Response(
         stream_with_context(stream()),
@@ -234,7 +257,10 @@ def stop_recording(pid: str) -> Response:
 @room.post("/room/admit")
 @access("occupant")
 def admit(pid: str) -> Response:
-    services().admission.admit(place(), _target())
+    though_away = json_body().get("though_away", False)
+    if not isinstance(though_away, bool):
+        raise InvalidInputError("Somebody away is let in (true) or not (false).", field="though_away")
+    services().admission.admit(place(), _target(), though_away=though_away)
     return jsonify({})
 
 
@@ -242,6 +268,13 @@ def admit(pid: str) -> Response:
 @access("occupant")
 def deny(pid: str) -> Response:
     services().admission.deny(place(), _target())
+    return jsonify({})
+
+
+@room.post("/room/send-back")
+@access("occupant")
+def send_back(pid: str) -> Response:
+    services().room.send_back(place(), _target())
     return jsonify({})
 
 

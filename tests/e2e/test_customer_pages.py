@@ -104,11 +104,9 @@ def waiting_room(speak: Translator, place: Any = "waiting", **changed: Any) -> d
 def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return each page in each state it has: name -> (template, context)."""
     arrive: dict[str, Any] = {
-        "step": 1, "steps_done": None, "meeting": MEETING, "capacity": "customer", "methods": ["BankID", "Freja"],
-        "bring": ["Lönespecifikation för oktober"],
+        "step": 1, "meeting": MEETING, "capacity": "customer", "methods": ["BankID", "Freja"],
         "others": [{"name": "Samir Haddin", "capacity_label": "observatör"}],
-        "privacy": {"recording": None, "location": False, "kept": timedelta(days=3650), "chat_kept": True,
-                    "stored": "Sverige", "reserve": "Finland"},
+        "privacy": {"recording": False, "kept": timedelta(days=3650), "chat_kept": True, "stored": "Sverige"},
         "consent": {"version": "4", "since": datetime(2026, 11, 2, tzinfo=UTC), "given": False, "changed": False},
         "early": None, "urls": {"consent": "/do/consent", "next": "/went/identify", "privacy": "/page/privacy"},
     }  # fmt: skip
@@ -121,17 +119,14 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
     }  # fmt: skip
     lobby: dict[str, Any] = {
         "step": 3, "meeting": MEETING, "lobby": waiting_room(speak), "upload_url": "/went/upload",
-        "me": {"given": "Maja", "verified": "BankID, tillitsnivå 3", "verified_at": NOW - timedelta(minutes=1),
-               "rejoin_until": STARTS + timedelta(minutes=30)},
-        "documents": [{"heading": "Lönespecifikationen är framme", "text": "Elin har den i mötets dokument."}],
-        "others": [{"name": "Samir Haddin", "rule": "Han hör och ser er, men ser inga dokument."}],
+        "me": {"given": "Maja", "verified": "BankID, tillitsnivå 3", "verified_at": NOW - timedelta(minutes=1)},
         "may": {"camera": True, "microphone": True},
         "urls": {"events": "/events", "choice": "/do/choice", "leave": "/went/left", "here": "/went/here"},
     }  # fmt: skip
     left: dict[str, Any] = {
-        "step": None, "how": "left", "capacity": "customer", "meeting": MEETING, "signed": [], "recorded": "",
-        "summary": "inbox", "until": STARTS + timedelta(minutes=60), "case": "",
-        "urls": {"rejoin": "/went/room", "identify": "/went/identify", "summary": "/went/bank"},
+        "step": None, "how": "left", "capacity": "customer", "meeting": MEETING, "recorded": "",
+        "summary": "inbox", "until": STARTS + timedelta(minutes=60),
+        "urls": {"rejoin": "/went/room", "identify": "/went/identify"},
     }  # fmt: skip
     call: dict[str, Any] = {
         "step": None, "open": True, "hours": [{"day": "Måndag till fredag", "text": "8.00–20.00"},
@@ -140,7 +135,7 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
         "countries": [{"code": "FI", "name": "Finland"}, {"code": "SE", "name": "Sverige"}], "country": "SE",
         "types": [{"ref": "advice@1", "title": "Rådgivning", "summary": "Sparande och lån.", "needs": "länk och kod"},
                   {"ref": "new_customer@1", "title": "Ny kund", "summary": "Öppna konto och kort.", "needs": "BankID"}],
-        "urls": {"start": "/do/call", "book": "/went/book"},
+        "urls": {"start": "/do/call"},
     }  # fmt: skip
     error: dict[str, Any] = {
         "step": None, "kind": "failed", "sentence": "", "case": "T-4821", "urls": {"again": "/page/arrive", "home": ""},
@@ -148,11 +143,14 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
     data: dict[str, Any] = {
         "version": "4", "since": datetime(2026, 11, 2, tzinfo=UTC), "bank": "Exempelbanken", "phone": PHONE,
         "contact": "dataskydd@exempelbanken.example", "kept": timedelta(days=3650), "stored": "Sverige",
-        "reserve": "Finland", "chat_kept": True,
+        "chat_kept": True,
     }  # fmt: skip
     pages: dict[str, tuple[str, dict[str, Any]]] = {
         "arrive": ("customer/arrive.html", arrive),
-        "arrive-returning": ("customer/arrive.html", {**arrive, "consent": {**arrive["consent"], "given": True}}),
+        "arrive-returning": (
+            "customer/arrive.html",
+            {**arrive, "steps_done": [1], "consent": {**arrive["consent"], "given": True, "unchanged": True}},
+        ),
         "arrive-early-changed": (
             "customer/arrive.html",
             {**arrive, "early": STARTS - timedelta(minutes=15), "consent": {**arrive["consent"], "changed": True}},
@@ -165,15 +163,13 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
                     **MEETING,
                     "adviser": {"name": "Exempelbanken", "given": "Exempelbanken", "title": "", "office": ""},
                 },
-                "privacy": {**arrive["privacy"], "recording": "may"},
+                "privacy": {**arrive["privacy"], "recording": True},
             },
         ),
         "arrive-recorded-observer": (
             "customer/arrive.html",
-            {**arrive, "capacity": "observer", "methods": ["BankID"], "others": [], "bring": [],
-             "privacy": {**arrive["privacy"], "location": True, "reserve": "", "chat_kept": False, "recording": {
-                 "purpose": "dokumentation av investeringsrådgivning", "law": "lagen om värdepappersmarknaden",
-                 "delete_on": "24 november 2031"}}},
+            {**arrive, "capacity": "observer", "methods": ["BankID"], "others": [],
+             "privacy": {**arrive["privacy"], "chat_kept": False, "recording": True}},
         ),
         "identify": ("customer/identify.html", identify),
         "identify-choose": ("customer/identify.html", {**identify, "chosen": None, "methods": [BANKID, FREJA, CODE]}),
@@ -183,10 +179,8 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
         "lobby": ("customer/lobby.html", lobby),
         "privacy": ("customer/privacy.html", {"step": None, "notice": notice(speak, **data), "urls": {"back": "/"}}),
         "left": ("customer/left.html", left),
-        "ended": (
-            "customer/left.html",
-            {**left, "how": "ended", "signed": ["Skuldebrev, utökat lån"], "case": "T-4821"},
-        ),
+        "ended": ("customer/left.html", {**left, "how": "ended"}),
+        "ended-text-message": ("customer/left.html", {**left, "how": "ended", "summary": "sms"}),
         "ended-recorded-observer": (
             "customer/left.html",
             {**left, "how": "ended", "capacity": "observer", "recorded": "24 november 2031"},
@@ -198,7 +192,7 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
         ),
         "session-ended": ("customer/left.html", {**left, "how": "session_ended", "until": None}),
         "call": ("customer/call.html", call),
-        "call-unanswered": ("customer/call.html", {**call, "problem": speak.t("call.missing"), "waiting": 0}),
+        "call-unanswered": ("customer/call.html", {**call, "problem": speak.t("meeting.choose_type"), "waiting": 0}),
         "call-closed": ("customer/call.html", {**call, "open": False, "opens_at": STARTS + timedelta(hours=18)}),
         "error": ("error.html", error),
         "error-not-found": (
@@ -208,10 +202,7 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
     }  # fmt: skip
     for place in ("not_here", "late", "sent_back", "closed", "second_device"):
         pages[f"lobby-{place}"] = ("customer/lobby.html", {**lobby, "lobby": waiting_room(speak, place)})
-    pages["lobby-late"] = (
-        "customer/lobby.html",
-        {**lobby, "lobby": waiting_room(speak, "late", late_minutes=7)},
-    )
+    pages["lobby-queue"] = ("customer/lobby.html", {**lobby, "lobby": waiting_room(speak, "not_here", ahead=2)})
     long = {"now": STARTS + timedelta(minutes=11)}
     pages["lobby-long"] = ("customer/lobby.html", {**lobby, "lobby": waiting_room(speak, **long)})
     pages["lobby-call-me"] = (
@@ -222,16 +213,15 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
         "adviser": "Elin", "bank": "Exempelbanken", "phone": PHONE, "time": "13.57", "until": "14.30",
         "when": speak.when(STARTS + timedelta(days=1), NOW), "method": "e‑legitimation",
     }  # fmt: skip
-    acts = ("try_again", "another_way", "prepare", "rebook", "new_link", "continue_here", "call_me")
+    acts = ("try_again", "another_way", "prepare", "continue_here", "call_me")
     for reason in (
         "wrong_person",
         "level_too_low",
         "moved",
         "cancelled",
+        "said_no",
         "other_device",
-        "spent",
         "too_late",
-        "full",
     ):
         view = refused_view(speak, reason, values=known, urls={act: f"/went/{act}" for act in acts})
         pages[f"refused-{reason.replace('_', '-')}"] = (
@@ -445,9 +435,10 @@ def test_before_anything_is_asked_the_page_says_who_invites_why_and_what_is_kept
     text = page.locator("main").inner_text()
     for said in (
         "kan komma att spelas in",
-        "lagen om värdepappersmarknaden",
-        "24 november 2031",
-        "i vilket land",
+        "Vi frågar dig innan det börjar",
+        "enligt vilken lag",
+        "vilken dag inspelningen raderas",
+        "Vi frågar inte var du är",
     ):
         assert said in text
 
@@ -638,9 +629,9 @@ def test_code_is_typed_once_and_tells_the_attempts_left(page: Page, desk: Desk) 
 def test_lobby_says_what_the_server_says_and_follows_the_open_door(page: Page, desk: Desk) -> None:
     speak = Translator("sv", strict=True)
     page.goto("/page/lobby")
-    desk.tell("state", waiting_room(speak, "late", late_minutes=7))
-    expect(page.get_by_text("Elin blir ungefär 7 minuter sen.").first).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("7 minuter sen")
+    desk.tell("state", waiting_room(speak, "late"))
+    expect(page.get_by_text("Elin är försenad.").first).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("Elin är försenad.")
     desk.tell("state", waiting_room(speak, now=STARTS + timedelta(minutes=11)))
     expect(page.get_by_role("button", name="Bli uppringd")).to_be_visible()
     page.get_by_role("button", name="Bli uppringd").click()

@@ -1,6 +1,7 @@
 """What opens beside the talk: one thing at a time, in the same window."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,62 @@ def test_who_waits_is_shown_with_name_and_level_and_let_in_or_not(quiet: Any, en
     asked_for(page, stage, [("admit", {"participant": "p_berit"}), ("deny", {"participant": "p_berit"})])
 
 
+def test_who_has_gone_from_the_lobby_is_shown_as_away_and_let_in_only_when_one_knows_it(
+    quiet: Any, enter: Enter, tmp_path: Path
+) -> None:
+    stage = quiet.arrange(stub.room_state(ELIN, MAJA))
+    page = joined(enter(quiet, stage))
+    stage.state["lobby"] = [BERIT]
+    quiet.tell(stage)
+    expect(page.locator("#line-knock")).to_be_visible()
+    stage.state["lobby"] = [BERIT | {"away_since": clock.to_text(stub.NOON + timedelta(minutes=7))}]
+    quiet.tell(stage)
+    expect(page.get_by_role("status")).to_have_text("Berit Lundhag är borta från väntrummet just nu.")
+    expect(page.locator("#line-knock")).to_be_hidden()
+    expect(page.locator("#more .badge")).to_be_hidden()
+    expect(page).not_to_have_title(re.compile("Berit"))
+
+    row = open_panel(page, "people").locator(".waiting")
+    expect(row).to_contain_text("Borta sedan")
+    picture(page, "lobby-away", tmp_path)
+    page.set_viewport_size({"width": 390, "height": 844})
+    picture(page, "lobby-away-phone", tmp_path)
+    admit = row.get_by_role("button", name="Släpp in, Berit Lundhag", exact=True)
+    admit.click()
+    box = page.get_by_role("dialog")
+    expect(box).to_contain_text("Berit Lundhag har inte sidan öppen just nu.")
+    picture(page, "lobby-away-asked-phone", tmp_path)
+    assert findings(page) == []
+    expect(box.get_by_role("button", name="Vänta")).to_be_focused()
+    page.keyboard.press("Enter")
+    admit.click()
+    box.get_by_role("button", name="Släpp in ändå").click()
+    expect(box).to_be_hidden()
+    stage.state["lobby"] = [BERIT]
+    quiet.tell(stage)
+    expect(page).to_have_title(re.compile("^Berit Lundhag väntar"))
+    admit.click()
+    asked_for(page, stage, [
+        ("admit", {"participant": "p_berit", "though_away": True}), ("admit", {"participant": "p_berit"}),
+    ])  # fmt: skip
+
+
+def test_who_opens_the_door_asks_somebody_to_wait_again_but_no_colleague(
+    quiet: Any, enter: Enter, tmp_path: Path
+) -> None:
+    siv = stub.person("p_siv", "Siv Tallbo", "specialist", "Specialist", "verifierad av banken")
+    stage = quiet.arrange(stub.room_state(ELIN, MAJA, siv))
+    page = joined(enter(quiet, stage))
+    panel = open_panel(page, "people")
+    expect(panel.locator("[data-key=p_siv]")).to_be_visible()
+    expect(panel.get_by_role("button", name="Be vänta i väntrummet, Siv Tallbo")).to_be_hidden()
+    page.set_viewport_size({"width": 390, "height": 844})
+    picture(page, "send-back-390", tmp_path)
+    panel.get_by_role("button", name="Be vänta i väntrummet, Maja Granlid").click()
+
+    asked_for(page, stage, [("send-back", {"participant": "p_maja"})])
+
+
 def test_a_moderator_mutes_at_once_and_ends_a_part_after_one_question(quiet: Any, enter: Enter) -> None:
     stage = quiet.arrange(stub.room_state(ELIN, MAJA))
     page = joined(enter(quiet, stage))
@@ -144,6 +201,50 @@ def test_a_guest_is_invited_and_what_is_missing_is_said_at_the_field(quiet: Any,
         {"name": "Samir Haddin", "capacity": "representative", "email": "samir@exempel.example", "phone": "",
          "national_id": "19880507-1233", "language": "sv"},
     )])  # fmt: skip
+
+
+def test_an_invitation_that_is_refused_says_at_the_field_what_is_wrong_with_it(
+    quiet: Any, enter: Enter, tmp_path: Path
+) -> None:
+    """Before, every refusal read the same and named no field, and the number an eID needs was asked for nowhere."""
+    stage = quiet.arrange(stub.room_state(ELIN, MAJA))
+    page = joined(enter(quiet, stage))
+    panel = open_panel(page, "guests")
+    number, phone = panel.get_by_label("Personnummer"), panel.get_by_label("Mobilnummer")
+    send = panel.get_by_role("button", name="Skicka inbjudan")
+    expect(number).to_have_attribute("required", "")
+    panel.get_by_label("Namn").fill("Samir Haddin")
+    panel.get_by_label("E-post").fill("samir@exempel.example")
+    send.click()
+    expect(number).to_be_focused()
+    expect(number).to_have_accessible_description(re.compile("så gästens personnummer behövs.$"))
+    assert stage.posted == []
+
+    wrong = "Slutet på numret stämmer inte med resten. Se efter att det är rätt skrivet."
+    stage.refused["invite"] = (422, wrong, "national_id")
+    number.fill("198805071234")
+    expect(number).not_to_have_attribute("aria-invalid", "true")
+    panel.get_by_label("Namn").focus()
+    send.click()
+    expect(number).to_be_focused()
+    expect(number).to_have_attribute("aria-invalid", "true")
+    expect(number).to_have_accessible_description(re.compile(wrong))
+    expect(answer(page)).to_be_hidden()
+    assert findings(page) == []
+    picture(page, "guest-refused", tmp_path)
+    page.set_viewport_size({"width": 390, "height": 844})
+    picture(page, "guest-refused-phone", tmp_path)
+
+    # Security is raised or the page is another meeting's: what opens the door is what is asked for.
+    stage.state["needs_national_id"] = False
+    quiet.tell(stage)
+    expect(phone).to_have_attribute("required", "")
+    expect(number).not_to_have_attribute("required", "")
+    stage.refused["invite"] = (409, "Den här personen är redan inbjuden.")
+    phone.fill("070-174 06 06")
+    send.click()
+    expect(answer(page)).to_have_text("Den här personen är redan inbjuden.")
+    expect(panel.locator("[aria-invalid=true]")).to_have_count(0)
 
 
 def test_security_is_raised_after_saying_what_changes_and_that_there_is_no_way_back(quiet: Any, enter: Enter) -> None:

@@ -320,6 +320,7 @@ CHANGES: dict[str, Prepare] = {
     "POST /v/<pid>/room/deny": in_room("room/deny", {"participant": "$samir"}, who="elin"),
     "POST /v/<pid>/room/end": in_room("room/end", who="elin"),
     "POST /v/<pid>/room/expel": in_room("room/expel", {"participant": "$maja"}, who="elin"),
+    "POST /v/<pid>/room/send-back": in_room("room/send-back", {"participant": "$maja"}, who="elin"),
     "POST /v/<pid>/room/hand": in_room("room/hand", {"raised": True}),
     "POST /v/<pid>/room/invite": in_room(
         "room/invite",

@@ -68,7 +68,6 @@ def _call_page(problem: str) -> str:
         "customer/call.html",
         csrf=session["csrf"],
         step=None,
-        steps_done=[],
         open=hours.is_open(now),
         hours=_hours_rows(),
         closes_at=None if hours.is_always else hours.closes_at(now),
@@ -87,7 +86,7 @@ def _call_page(problem: str) -> str:
         countries=_countries(),
         country=request.form.get("country", g.brand.country),
         problem=problem,
-        urls={"start": "/call", "book": ""},
+        urls={"start": "/call"},
     )
 
 

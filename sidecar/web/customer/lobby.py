@@ -32,7 +32,10 @@ def lobby(pid: str) -> AnyResponse | str:
         return redirect(f"/v/{pid}/left")
     if here.state in INSIDE:
         return redirect(f"/v/{pid}/room")
+    if not product.admission.is_identified_enough(meeting, here):
+        return redirect(f"/v/{pid}/refused?reason=level_too_low")
     here = product.admission.enter_lobby(here)
+    product.admission.page_is_open(here.id)
     where = situation(product.policy, meeting, here)
     permissions = permissions_for(product.policy, where)
     me = product.people.find(here.person) if here.person else None
@@ -40,18 +43,14 @@ def lobby(pid: str) -> AnyResponse | str:
         "customer/lobby.html",
         csrf=sessions().visit()["csrf"],
         step=3,
-        steps_done=[],
         meeting=meeting_facts(meeting),
         me={
             "given": me.shown_name.split(" ")[0] if me else "",
             "verified": verified_label(product, here, t),
             "verified_at": here.identified.at if here.identified else product.clock(),
-            "rejoin_until": None,
         },
         lobby=lobby_view(t, **lobby_facts(product, here)),
-        documents=[],
         upload_url=upload_url(meeting, permissions, pid),
-        others=[],
         may={
             "camera": Permission.SHOW_CAMERA in permissions,
             "microphone": Permission.SPEAK in permissions,
@@ -60,7 +59,7 @@ def lobby(pid: str) -> AnyResponse | str:
             "events": f"/v/{pid}/events",
             "choice": f"/v/{pid}/lobby/choice",
             "leave": f"/v/{pid}/lobby/leave",
-            "here": f"/v/{pid}/lobby",
+            "here": f"/v/{pid}/identify",
             "room": f"/v/{pid}/room",
         },
     )
@@ -101,21 +100,16 @@ def left(pid: str) -> AnyResponse | str:
     return render_template(
         "customer/left.html",
         step=None,
-        steps_done=[],
         how=how,
         capacity=here.capacity.value,
         summary=product.room.summary_channel(here),
         meeting=meeting_facts(meeting) | {"started_at": meeting.opened_at, "ended_at": meeting.ended_at},
-        signed=[],
         recorded=recorded_to(services(), meeting, translator()),
         until=here.left_at + bound if how == "left" and here.left_at else None,
         urls={
             "rejoin": f"/v/{pid}/room" if how == "left" else "",
             "identify": f"/v/{pid}/identify",
-            "summary": "",
-            "feedback": "",
         },
-        case="",
     )
 
 

@@ -38,7 +38,7 @@ def refused_page(reason: str, here: Participant | None) -> str:
     if here is not None:
         meeting = product.meetings.get(here.meeting)
         adviser = product.people.find(meeting.adviser) if meeting.adviser else None
-        moments = {"too_early": product.arrival.opens_at(meeting), "too_late": meeting.ends_at}
+        moments = {"too_early": product.arrival.opens_at(meeting), "too_late": meeting.ended_at or meeting.ends_at}
         values |= {
             "adviser": adviser.name.split(" ")[0] if adviser else g.brand.name,
             "until": t.clock(meeting.ends_at),
@@ -46,7 +46,7 @@ def refused_page(reason: str, here: Participant | None) -> str:
             "method": t.listing([t.method(c.name) for c in product.arrival.choices(meeting, here)], either=True),
         }
         identify, arrive = f"/v/{here.id}/identify", f"/v/{here.id}/arrive"
-        urls |= {"try_again": identify, "another_way": identify, "prepare": arrive}
+        urls |= {"try_again": identify, "another_way": identify, "prepare": arrive, "continue_here": arrive}
     view = refused_view(t, reason, values=values, urls=urls)
     case = secrets.token_hex(3).upper()
     log.info("refused on the way in", extra={"case": case, "reason": reason})
@@ -55,7 +55,6 @@ def refused_page(reason: str, here: Participant | None) -> str:
         reason=reason,
         view=view,
         step=view["step"],
-        steps_done=[],
         case=case,
     )
 

@@ -125,9 +125,14 @@ signal.addEventListener("abort", () => {
   tracks.microphone?.stop();
 }, { once: true });
 setInterval(tick, 10000);
+const line = new AbortController(); // until another device has taken the place: then nothing more is said here
+signal.addEventListener("abort", () => line.abort(), { once: true });
 listen(one("#lobby").dataset.events || "", {
-  signal,
-  onState: show,
+  signal: line.signal,
+  onState: (lobby) => {
+    show(lobby);
+    if (lobby?.place === "second_device") line.abort();
+  },
   onNotice: (notice) => { if (notice?.sentence) (notice.urgent ? alarm : announce)(notice.sentence); },
 });
 void alreadyAllowed().then(async (allowed) => {

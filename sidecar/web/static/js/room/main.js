@@ -151,9 +151,9 @@ function hear(message) {
 
 /** What the bridge says when it lets go of somebody whose network failed: then this page comes back by itself. */
 const BROKEN = ["connection_lost", "never_connected"];
-const REMOVED = ["expelled", "ended", "session_ended", "replaced", "identify"];
+const REMOVED = ["expelled", "ended", "session_ended", "replaced", "identify", "sent_back"];
 /** Another page follows by itself: the server leads to it, or there is nowhere to go. */
-const STAYS = ["replaced", "identify"];
+const STAYS = ["replaced", "identify", "sent_back"];
 
 /** @param {string} reason */
 function removed(reason) {

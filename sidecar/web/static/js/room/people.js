@@ -23,8 +23,10 @@ export class People {
     byId("waiting").hidden = !may(room, "admit");
     byId("waiting-none").hidden = waiting.length > 0;
     keep(this.#waiting, waiting, ({ id }) => id, (person) => this.#knock(person), (element, person) => {
-      const since = person.since ? t("people.since", { clock: clock(new Date(person.since), t("clock.separator")) }) : "";
-      write(one(element, "[data-since]"), since);
+      element.classList.toggle("away", Boolean(person.away_since));
+      const at = person.away_since || person.since;
+      const key = person.away_since ? "people.away_since" : "people.since";
+      write(one(element, "[data-since]"), at ? t(key, { clock: clock(new Date(at), t("clock.separator")) }) : "");
     });
 
     const present = [...room.people.filter(({ id, state }) => state !== "left" && id !== room.me.id), self(room)];
@@ -33,12 +35,13 @@ export class People {
 
   /** Let somebody in or not. @param {"admit" | "deny"} verdict @param {{id: string, name: string}} person */
   async decide(verdict, { id, name }) {
-    if (verdict === "deny") {
-      const { t } = this.#hub;
-      const sure = await this.#hub.ask({ title: t("deny.title", { name }), text: t("deny.text", { name }), stay: t("deny.stay"), go: t("deny.go") });
-      if (!sure) return;
+    const { room, t } = this.#hub;
+    const away = verdict === "admit" && Boolean(room().lobby?.find((one) => one.id === id)?.away_since);
+    if (away || verdict === "deny") {
+      const said = (/** @type {string} */ part) => t(`${away ? "admit_away" : "deny"}.${part}`, { name });
+      if (!(await this.#hub.ask({ title: said("title"), text: said("text"), stay: said("stay"), go: said("go") }))) return;
     }
-    await this.#hub.act(verdict, { participant: id });
+    await this.#hub.act(verdict, { participant: id, ...(away ? { though_away: true } : {}) });
   }
 
   /** @param {import("./state.js").Waiting} person */
@@ -82,6 +85,7 @@ export class People {
       ["mute_others", "audio", t("people.mute_audio"), () => this.#mute(person, "audio")],
       ["mute_others", "video", t("people.mute_video"), () => this.#mute(person, "video")],
       ["mute_others", "share", t("people.mute_share"), () => this.#mute(person, "share")],
+      ["admit", "send_back", t("people.send_back"), () => this.#hub.act("send-back", { participant: person.id })],
       ["expel", "expel", t("people.expel"), () => this.#expel(person)],
     ];
     for (const [permission, name, word, act] of all) {
@@ -109,7 +113,8 @@ export class People {
     for (const press of /** @type {NodeListOf<HTMLElement>} */ (row.querySelectorAll("[data-needs]"))) {
       const pointless = (press.dataset.act === "audio" && media?.microphone === false)
         || (press.dataset.act === "video" && media?.camera === false)
-        || (press.dataset.act === "share" && !person.sharing);
+        || (press.dataset.act === "share" && !person.sharing)
+        || (press.dataset.act === "send_back" && ["adviser", "specialist"].includes(person.capacity));
       press.hidden = !may(room, press.dataset.needs ?? "") || person.state !== "in_room" && press.dataset.act !== "expel" || pointless;
     }
   }
