@@ -342,7 +342,7 @@ class Core(Protocol):
         """Queue a message by itself; `Records.add_message` does it in the transaction of an act."""
 
     def signing_methods(self, place: PlaceView | None) -> list[SigningMethod]:
-        """Return the ways this person may sign now, the strongest first; every loaded one without a place."""
+        """Return the ways this person may sign now and can, the strongest first; every loaded one without a place."""
 
     def signing_request(
         self,

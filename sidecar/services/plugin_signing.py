@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from sidecar.domain.ids import ParticipantId, PersonId, new_id
-from sidecar.domain.meetings import Meeting
+from sidecar.domain.meetings import Meeting, Participant
 from sidecar.domain.policy import Decision, Policy, decide, sign_in_for, signing_for
 from sidecar.services.acts import Act, Acts
 from sidecar.services.arrival import situation
 from sidecar.services.plugin_ports import BrandView, PlaceView
 from sidecar.services.plugin_views import as_customer, let_in, number_of
-from sidecar.services.ports import Extensions, MeetingStore, PeopleStore
-from sidecar.services.signing_ports import ClientView, SigningMethod, SigningRequest, SignQuestion
+from sidecar.services.ports import Extensions, MeetingStore, PeopleStore, Person
+from sidecar.services.signing_ports import ClientView, SigningKind, SigningMethod, SigningRequest, SignQuestion
 
 # An eID that signs one text is a fresh check bound to that act: what "eid_step_up" asks for (bands.toml).
 _MEETS: Mapping[str, frozenset[str]] = {
@@ -44,13 +44,22 @@ class PluginSigning:
         self._clock = clock
 
     def methods(self, place: PlaceView | None) -> list[SigningMethod]:
-        """Return the methods the policy leaves at this place, the strongest first; all of them without one."""
+        """Return the methods the policy leaves at this place and its person can answer, the strongest first.
+
+        All of them without a place.
+        """
         if place is None:
             found = list(self._extensions.signing_methods().values())
         else:
-            meeting = self._meetings.get(self._meetings.participant(ParticipantId(place.participant)).meeting)
+            participant = self._meetings.participant(ParticipantId(place.participant))
+            meeting = self._meetings.get(participant.meeting)
             offered = self._extensions.signing_methods(let_in(self._policy, meeting))
-            found = [each for each in offered.values() if self._floor(meeting, each.name, each.kind).allowed]
+            kinds = self._answered_by(participant)
+            found = [
+                each
+                for each in offered.values()
+                if each.kind in kinds and self._floor(meeting, each.name, each.kind).allowed
+            ]
         return sorted(found, key=lambda each: (-each.loa, each.name))
 
     def require(self, question: SignQuestion, act: str) -> None:
@@ -89,8 +98,6 @@ class PluginSigning:
         reached_by = ""
         if isinstance(of, PlaceView):
             reached_by = self._meetings.participant(ParticipantId(of.participant)).link_channel
-        # A code proves a second way to the person, so it never goes where the link went (R060).
-        contact = {"sms": person.phone} if person.phone and reached_by != "sms" else {}
         return SigningRequest(
             id=new_id("sg"),
             meeting=of.meeting if isinstance(of, PlaceView) else "",
@@ -106,8 +113,19 @@ class PluginSigning:
             visible_text=visible_text,
             hidden_data=hidden_data,
             subject=number_of(person),
-            contact=contact,
+            contact=_contact(person, reached_by),
         )
+
+    def _answered_by(self, participant: Participant) -> frozenset[SigningKind]:
+        """Return what this person can answer: an eID is held against their number, a code goes to their telephone."""
+        of = participant.person or participant.staff
+        person = self._people.find(of) if of is not None else None
+        kinds: set[SigningKind] = {"touch"}
+        if person is not None and number_of(person) is not None:
+            kinds.add("eid")
+        if person is not None and _contact(person, participant.link_channel):
+            kinds.add("sms")
+        return frozenset(kinds)
 
     def _allowed_method(self, question: SignQuestion) -> Decision:
         place = self._meetings.participant(ParticipantId(question.participant))
@@ -130,3 +148,8 @@ class PluginSigning:
             if method not in rule.providers or offered.loa < rule.required[method]:
                 return Decision(False, rule.rule, "eid-not-accepted", params)
         return Decision(True, f"{meeting.type_ref}/signing/{min(left)}", "may.sign", params)
+
+
+def _contact(person: Person, reached_by: str) -> dict[str, str]:
+    """Return where a code may go. It proves a second way to the person, so never where the link went (R060)."""
+    return {"sms": person.phone} if person.phone and reached_by != "sms" else {}

@@ -111,6 +111,28 @@ def test_a_person_is_left_the_methods_that_type_and_floor_accept(
     assert len(core(product).signing_methods(None)) == 4
 
 
+@pytest.mark.requirement("R060")
+@pytest.mark.parametrize(
+    ("phone", "link_channel", "left"),
+    [
+        (MAJA.phone, "inbox", ["bankid", "finger", "texted"]),
+        (MAJA.phone, "sms", ["bankid", "finger"]),
+        ("", "inbox", ["bankid", "finger"]),
+    ],
+)
+def test_a_person_is_offered_no_way_that_they_could_not_answer(
+    product: Product, phone: str, link_channel: str, left: list[str]
+) -> None:
+    meeting = product.book(type_name="advice", adviser=SIV, customer=product.customer(MAJA, phone=phone))
+    customer = replace(product.place_of(meeting, Capacity.CUSTOMER), link_channel=link_channel)
+    product.services.meetings.write(lambda tx: tx.save_participant(customer))
+    places = {each.capacity: each for each in core(product).meeting(meeting.id).places}
+
+    assert [each.name for each in core(product).signing_methods(places[Capacity.CUSTOMER])] == left
+    # The adviser has neither a personal number nor a telephone here.
+    assert [each.name for each in core(product).signing_methods(places[Capacity.ADVISER])] == ["finger"]
+
+
 @pytest.mark.requirement("R020")
 def test_a_weaker_method_is_refused_and_recorded_under_the_types_rule(product: Product) -> None:
     meeting, view = held(product)

@@ -21,7 +21,10 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 @dataclass(frozen=True)
 class Wanted:
-    """A signing as it is asked for, in neutral values. Fields as in the service "signing" (docs: README)."""
+    """A signing as it is asked for, in neutral values. Fields as in the service "signing" (docs: README).
+
+    chosen: somebody chose it party by party, so a way that is not open to one is refused and not left out.
+    """
 
     meeting: str | None
     brand: str
@@ -36,13 +39,14 @@ class Wanted:
     amount: Mapping[str, Any] | None = None
     needed: int = 0
     reference: str = ""
+    chosen: bool = False
 
 
 def read_wanted(wanted: Wanted, *, core: Core, now: datetime, largest: int) -> tuple[Signing, dict[str, bytes]]:
     """Return the signing, not stored yet, and each document's bytes by id.
 
-    Raises InvalidInputError, SigningRefusedError for an approval by fewer than the meeting's type asks for, and for
-    a document that a party does not see the whole of.
+    Raises InvalidInputError, SigningRefusedError for an approval by fewer than the meeting's type asks for, for
+    a document that a party does not see the whole of, and for a chosen way that is not open to a party.
     """
     _check(wanted.act in ("sign", "approve"), "act")
     title = _line(wanted.title, "title", most=200)
@@ -124,9 +128,10 @@ def _amount(wanted: Wanted) -> Amount | None:
 
 def _party(given: Mapping[str, Any], wanted: Wanted, core: Core) -> Party:
     key, participant = _key(given, "parties"), str(given.get("participant") or "")
-    methods = tuple(each for each in METHODS if each in given.get("methods", METHODS))
+    asked = given.get("methods", METHODS)
+    _check(isinstance(asked, list | tuple) and all(each in METHODS for each in asked), "methods")
     # Several factors in one: only an eID is that, so an approval is given with nothing weaker.
-    methods = ("eid",) if wanted.act == "approve" else methods
+    methods = tuple(each for each in (("eid",) if wanted.act == "approve" else METHODS) if each in asked)
     _check(bool(methods), "methods")
     turn = given.get("turn", 1)
     _check(type(turn) is int and 1 <= turn <= MOST_PARTIES, "turn")
@@ -135,6 +140,10 @@ def _party(given: Mapping[str, Any], wanted: Wanted, core: Core) -> Party:
         _check(place.meeting == wanted.meeting and bool(place.person), "participant")
         _check(wanted.act != "approve" or "approve_transaction" in place.permissions, "participant")
         person, name, language, capacity = place.person, place.name, place.language, str(place.capacity)
+        if wanted.chosen:
+            left = {each.kind for each in core.signing_methods(place)} & set(methods)
+            rules.require("methods" not in given or left == set(asked), "way_not_open", name=name)
+            rules.require(bool(left), "no_way", name=name)
     else:
         known = core.person(str(given.get("person", "")))
         person, name, language, capacity = known.id, known.name, known.language, "party"

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,7 +99,8 @@ class Routes:
         if not here.is_staff:
             raise NotFoundError("only the bank opens a signing")
         amount = given.get("amount")
-        documents: list[dict[str, Any]] = [{"document": str(each)} for each in _texts(given, "documents")]
+        asked = _tables(given, "parties")
+        documents: list[dict[str, Any]] = _documents(_texts(given, "documents"), asked)
         act = str(given.get("act", "sign"))
         title = str(given.get("title", ""))
         text = str(given.get("text", ""))
@@ -115,14 +116,13 @@ class Routes:
             title=title,
             text=text,
             documents=documents,
-            parties=[
-                {"key": f"p{number}", **_party(each)} for number, each in enumerate(_tables(given, "parties"), start=1)
-            ],
+            parties=[{"key": _key(at), **_party(each)} for at, each in enumerate(asked)],
             deadline=_deadline(given, request.now, self._deadline),
             by=here.person,
             act=act,
             amount=amount,
             needed=int(given.get("needed", 0)) if isinstance(given.get("needed", 0), int) else -1,
+            chosen=True,
         )
         signing = self._signings.open(wanted)
         return PluginResponse(201, json=self._views.of(signing, here, request.now))
@@ -266,15 +266,17 @@ class Routes:
         return PluginResponse(json=body)
 
     def _people(self, request: PluginRequest) -> list[dict[str, Any]]:
-        """Return whom the adviser may ask: those in the meeting who may sign or approve."""
+        """Return whom the adviser may ask, and how: those who may sign or approve, the bank's own last."""
         return [
             {
                 "participant": each.participant,
                 "name": each.name,
+                "staff": each.is_staff,
                 "sign": "sign" in each.permissions,
                 "approve": "approve_transaction" in each.permissions,
+                "ways": self._views.ways(each, request.here.language),
             }
-            for each in self._core.places(request.here.meeting)
+            for each in sorted(self._core.places(request.here.meeting), key=lambda place: place.is_staff)
             if each.person and each.permissions & {"sign", "approve_transaction"}
         ]
 
@@ -416,8 +418,20 @@ def _texts(given: Mapping[str, Any], key: str) -> list[str]:
     return found
 
 
+def _key(at: int) -> str:
+    return f"p{at + 1}"
+
+
 def _party(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: given[key] for key in ("participant", "turn", "methods") if key in given}
+
+
+def _documents(documents: list[str], parties: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return each document with those who sign it: everybody who names no documents of their own, or names this."""
+    own = {_key(at): _texts(each, "documents") if "documents" in each else documents for at, each in enumerate(parties)}
+    if any(set(each) - set(documents) for each in own.values()):
+        raise InvalidInputError("A party's documents are among those of the signing.", field="documents")
+    return [{"document": id, "parties": [key for key, each in own.items() if id in each]} for id in documents]
 
 
 def _with_bytes(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sidecar.plugin_api import Core, NotFoundError, PlaceView, to_text
 from tillit_pades_signing import rules
-from tillit_pades_signing.model import Party, PartyState, SignedDocument, Signing, State
+from tillit_pades_signing.model import METHODS, Party, PartyState, SignedDocument, Signing, State
 from tillit_pades_signing.signings import Signings
 from tillit_pades_signing.words import until
 
@@ -78,6 +78,14 @@ class Views:
             "at_said": until(signature.at, language=reader.language, zone=zone) if signature else None,
             "kind": signature.kind if signature else None,
         }
+
+    def ways(self, place: PlaceView, language: str) -> list[dict[str, str]]:
+        """Return the kinds of signature that are open to a person here, the strongest first, in a reader's words."""
+        titles: dict[str, list[str]] = {}
+        for each in self._core.signing_methods(place):
+            titles.setdefault(each.kind, []).append(self._title(language, each.name, each.kind))
+        strongest = sorted(titles, key=METHODS.index, reverse=True)
+        return [{"kind": kind, "title": ", ".join(titles[kind])} for kind in strongest]
 
     def _title(self, language: str, method: str, kind: str) -> str:
         return self._core.t(language, f"{method}.title" if kind == "eid" else f"pades_signing.{method}.title")
