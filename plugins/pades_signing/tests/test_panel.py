@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from sidecar.testing import MAJA, Browser
 
@@ -100,3 +100,22 @@ def test_each_way_a_signing_can_end_has_its_words_and_leaves_nothing_half_done(
     expect(theirs.get_by_text("Banken har tagit tillbaka det här.")).to_be_visible(timeout=LONG_MS)
     picture(desk, "withdrawn", tmp_path)
     assert room.product.kinds(room.meeting).count("pades_signing.signed") == 1
+
+
+@pytest.mark.requirement("R079")
+def test_what_was_opened_before_the_line_stood_is_told_once_it_stands(
+    room: Any, maja: Browser, browse: Callable[[Browser], BrowserContext]
+) -> None:
+    """What is announced between the page's first look and its line of news is in nobody's ear."""
+    page = browse(maja).new_page()
+    lines: list[Route] = []
+    page.route("**/events", lambda line: lines.append(line))  # the line is slow to come
+    with page.expect_response("**/x/pades_signing/signings") as first_look:
+        page.goto(f"/v/{maja.place}/room")
+    assert first_look.value.json()["signings"] == []
+
+    room.opens(maja, title="Skuldebrev")
+    lines[0].continue_()
+
+    expect(page.get_by_text("Nu är det din tur att skriva under Skuldebrev.")).to_be_visible(timeout=LONG_MS)
+    expect(page.locator("[data-panel=signing]")).to_be_visible()

@@ -13,8 +13,11 @@ const OVER = ["signed", "sealed", "preserved", "declined", "expired", "withdrawn
 export function attach(api) {
   let told = "";
   let takeBack = () => {};
+  let looks = 0;
   const look = async () => {
+    const at = ++looks;
     const { signings } = await api.fetchJson("GET", "signings");
+    if (at !== looks) return; // a newer look is under way, and this answer may be the older one
     const mine = signings.find((/** @type {any} */ each) => each.me && each.me.held_back === null);
     if (!mine) takeBack();
     else if (mine.id !== told) {
@@ -24,6 +27,7 @@ export function attach(api) {
     }
   };
   for (const kind of ["opened", "signed", "declined", "withdrawn", "expired"]) api.on(`pades_signing.${kind}`, () => void look().catch(() => undefined));
+  api.on("connected", () => void look().catch(() => undefined)); // what was announced before the line stood was heard by nobody
   void look().catch(() => undefined);
 }
 
