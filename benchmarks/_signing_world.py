@@ -1,4 +1,4 @@
-"""A bank for the signing bench: web processes, the BankID stand-in, a seal, and as many customers as wanted."""
+"""A bank for the signing bench: web processes, forms, the BankID stand-in, a seal, as many customers as wanted."""
 
 import json
 import os
@@ -36,11 +36,12 @@ _POLICY = "1.2.3.4.25"
 
 @dataclass(frozen=True)
 class Signer:
-    """A customer in a running meeting of their own, and their browser."""
+    """A customer in a running meeting of their own, and their browser. number: their personal number."""
 
     meeting: str
     participant: str
     visit: Visit
+    number: str
 
 
 @dataclass
@@ -48,15 +49,13 @@ class SigningWorld:
     port: int
     api_key: str
     bankid: RemoteBankId
-    services: Services
     signers: list[Signer]
-    servers: list[int]
 
 
 @contextmanager
 def signing_world(folder: Path, *, signers: int, workers: int, threads: int) -> Iterator[SigningWorld]:
     """Run everything for the length of the block."""
-    numbers = [f"19000101{number:04d}" for number in range(1, signers + 1)]
+    numbers = [_number(at) for at in range(signers)]
     with ExitStack() as stack:
         bankid = _bankid(folder / "bankid", numbers)
         stack.callback(bankid.stop)
@@ -65,7 +64,7 @@ def signing_world(folder: Path, *, signers: int, workers: int, threads: int) -> 
         settings = _write_settings(folder, port=port, workers=workers, threads=threads, bankid=bankid)
         services = build(load_settings(settings))
         seated = _seat(SeededBank(settings), services, numbers)
-        key = services.api_keys.create("bench", ["pades_signing.create", "book", "read"])
+        key = services.api_keys.create("bench", ["forms.drive", "pades_signing.create"])
         environment = os.environ | {"TILLIT_SETTINGS": str(settings)}
         log = stack.enter_context((folder / "web.log").open("w"))
         command = [
@@ -76,7 +75,15 @@ def signing_world(folder: Path, *, signers: int, workers: int, threads: int) -> 
         web = stack.enter_context(started(command, env=environment, stdout=log, stderr=log))
         _wait(port, web)
         bankid.phone("faults", reset=True, everybody_approves=True)
-        yield SigningWorld(port, key, bankid, services, seated, [web.pid])
+        yield SigningWorld(port, key, bankid, seated)
+
+
+def _number(at: int) -> str:
+    """Return one of 25,000 Swedish personal numbers whose check digit holds, as a form asks for: twelve digits."""
+    day, serial = divmod(at, 900)
+    digits = f"5001{day + 1:02d}{serial + 100}"
+    doubled = (int(digit) * (2 - place % 2) for place, digit in enumerate(digits))
+    return f"19{digits}{-sum(each // 10 + each % 10 for each in doubled) % 10}"
 
 
 def _bankid(directory: Path, numbers: Sequence[str]) -> RemoteBankId:
@@ -145,7 +152,7 @@ def _seat(bank: SeededBank, services: Services, numbers: Sequence[str]) -> list[
             for each in (adviser, replace(customer, person=person))
         ]
         copies.append((meeting, places))
-        signers.append(Signer(meeting.id, places[1].id, bank.visit(places[1])))
+        signers.append(Signer(meeting.id, places[1].id, bank.visit(places[1]), number))
 
     def add(tx: MeetingTx) -> None:
         for meeting, places in copies:
@@ -160,7 +167,7 @@ def _seat(bank: SeededBank, services: Services, numbers: Sequence[str]) -> list[
 
 def _write_settings(folder: Path, *, port: int, workers: int, threads: int, bankid: RemoteBankId) -> Path:
     lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in bankid.plugin_settings().items())
-    plugins = f"""enabled = ["bankid", "pades_signing", "notify_smtp"]
+    plugins = f"""enabled = ["bankid", "forms", "pades_signing", "notify_smtp"]
 approvals = "{Path(__file__).parents[1]}/plugins/approvals.toml"
 [plugins.bankid]
 {lines}

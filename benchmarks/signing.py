@@ -1,9 +1,9 @@
 """Signing: complete agreements a second, and how the answers feel with a thousand signers at once.
 
 `python -m benchmarks.signing [--quick]`. The product's web processes, the BankID stand-in and the load share this
-machine. An agreement is complete when it was opened through the API (the PDF made and frozen), its customer has
-signed with BankID (order, collect, strict verification), the file has its page, its evidence and its seal, all of it
-is stored durably, and the copies are queued.
+machine. An agreement is complete when a system has filled in the form through the API (answers checked, clauses
+chosen, the PDF made), its signer has signed it with BankID on the page they were given (order, collect, strict
+verification), the file has its page, its evidence and its seal, all of it is stored durably, and the copies are queued.
 """
 
 import base64
@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from reportlab.pdfgen import canvas
 
@@ -27,6 +28,7 @@ from benchmarks.common import arguments, figure, median, percentile, table
 _COLLECT_S = 2.1  # BankID's rule: nobody is asked about twice within two seconds
 _CONNECTIONS = 16
 _PEER_SIGNERS = 50
+_FORM = "gala_order"  # the shipped form that a system may fill in; its agreement is one page
 
 
 def main() -> None:
@@ -43,7 +45,7 @@ def main() -> None:
 
 
 def make_pdf(number: int) -> bytes:
-    """Return an agreement of two pages, as a form would fill it."""
+    """Return a paper of two pages, for those who wait in a meeting."""
     buffer = io.BytesIO()
     paper = canvas.Canvas(buffer)
     for page in range(2):
@@ -58,6 +60,7 @@ def make_pdf(number: int) -> bytes:
 def agreements_per_second(world: SigningWorld, *, count: int, rounds: int) -> None:
     """Print complete agreements a second beside as many bare seals."""
     complete_agreements(world, world.signers[:8])  # warms every process
+    paper = agreement(world)
     mine: list[float] = []
     theirs: list[float] = []
     for _ in range(rounds):
@@ -66,7 +69,7 @@ def agreements_per_second(world: SigningWorld, *, count: int, rounds: int) -> No
         began = time.perf_counter()
         complete = complete_agreements(world, chosen)
         mine.append(complete / (time.perf_counter() - began))
-        theirs.append(bare_seals(count=min(count, 120)))
+        theirs.append(bare_seals(paper, count=min(count, 120)))
     figure(
         "agreements_per_s",
         median(mine),
@@ -74,42 +77,67 @@ def agreements_per_second(world: SigningWorld, *, count: int, rounds: int) -> No
         median(mine) / median(theirs),
         "1/s",
         count * rounds,
-        f"{rounds} rounds of {count} agreements, each of a PDF of two pages made here and posted to the API (base64), "
-        f"signed with BankID against the stand-in over mutual TLS, verified, sealed PAdES B-B with page, evidence and "
-        f"event extract, stored with fsync, copy queued; web processes, stand-in and load on {os.cpu_count()} cores; "
+        f"{rounds} rounds of {count} agreements, each filled in through the forms' API, its PDF made there, signed "
+        f"with BankID against the stand-in over mutual TLS, verified, sealed PAdES B-B with page, evidence and events, "
+        f"stored with fsync, copy queued; web processes, stand-in and load on {os.cpu_count()} cores; "
         f"rounds {min(mine):.1f} to {max(mine):.1f} a second. Peer: bare pyHanko B-B seals, defaults, P-256, of the "
-        f"same PDF, one process a core, nothing stored",
+        f"same form's PDF, one process a core, nothing stored",
         least="24",
         aim="120",
     )
 
 
 def complete_agreements(world: SigningWorld, signers: Sequence[Signer]) -> int:
-    """Take one agreement from the API to the sealed file for each signer; return how many are complete."""
-    opened = exchange(world.port, [_open(world, at, each) for at, each in enumerate(signers)], connections=_CONNECTIONS)
-    signings = [str(json.loads(each.body)["id"]) for each in opened]
+    """Take one agreement from the form to the sealed file for each signer; return how many are complete."""
+    filled = exchange(world.port, [_fill(world, at, each) for at, each in enumerate(signers)], connections=_CONNECTIONS)
+    pages = [urlsplit(str(json.loads(each.body)["sign_at"])).path for each in filled]
+    _all(_step(world, pages, {"what": "start"}), "choose")  # puts the papers before the signer
     begun = time.perf_counter()
-    paths = [
-        _act(each, signing, "start", {"method": "bankid"}) for each, signing in zip(signers, signings, strict=True)
-    ]
-    _all(exchange(world.port, paths, connections=_CONNECTIONS), "pending")
+    _all(_step(world, pages, {"what": "start", "method": "bankid"}), "pending")
     time.sleep(max(0.0, _COLLECT_S - (time.perf_counter() - begun)))
-    waiting = list(zip(signers, signings, strict=True))
     done: list[Answered] = []
-    while waiting:
-        answers = exchange(
-            world.port, [_act(each, signing, "poll", {}) for each, signing in waiting], connections=_CONNECTIONS
-        )
-        pairs = zip(waiting, answers, strict=True)
+    while pages:
+        answers = _step(world, pages, {"what": "poll"})
         # Who began last may be asked about too early: their page asks again, as any page does.
-        waiting = [who for who, answer in pairs if json.loads(answer.body)["status"] == "pending"]
-        done += [answer for answer in answers if json.loads(answer.body)["status"] != "pending"]
-        if waiting:
+        pending = [json.loads(each.body)["status"] == "pending" for each in answers]
+        done += [each for each, waits in zip(answers, pending, strict=True) if not waits]
+        pages = [each for each, waits in zip(pages, pending, strict=True) if waits]
+        if pages:
             time.sleep(0.1)
     _all(done, "complete")
-    service = world.services.plugin_work.core("pades_signing").service("signing")
     # What a process left to the worker (a store that was busy) is not complete yet, and so is not counted.
-    return sum(service.view(signing)["state"] == "sealed" for signing in signings)
+    return sum(json.loads(each.body)["state"] == "sealed" for each in done)
+
+
+def agreement(world: SigningWorld) -> bytes:
+    """Return the PDF that one filled-in form became, unsigned."""
+    headers = {"Authorization": f"Bearer {world.api_key}"}
+    [filled] = exchange(world.port, [_fill(world, 0, world.signers[0])], connections=1)
+    form = json.loads(filled.body)["form"]
+    [paper] = exchange(
+        world.port, [_request("GET", f"/api/v1/x/forms/forms/{form}/papers/order", headers)], connections=1
+    )
+    return paper.body
+
+
+def _fill(world: SigningWorld, number: int, signer: Signer) -> bytes:
+    answers = {
+        "name": f"Maja Granlid {number}",
+        "email": f"customer{number}@example.org",
+        "phone": "070-174 06 05",
+        "number": signer.number,
+        "tickets": 2,
+        "seat": "table",
+        "gift": "500",
+    }
+    headers = {"Authorization": f"Bearer {world.api_key}"}
+    return _request("POST", f"/api/v1/x/forms/templates/{_FORM}/forms", headers, {"answers": answers})
+
+
+def _step(world: SigningWorld, pages: Sequence[str], body: dict[str, Any]) -> list[Answered]:
+    """Let every signer's page take this step."""
+    asked = [_request("POST", f"{page}/act", {}, body) for page in pages]
+    return exchange(world.port, asked, connections=_CONNECTIONS)
 
 
 def _all(answers: Sequence[Answered], status: str) -> None:
@@ -128,19 +156,18 @@ def _open(world: SigningWorld, number: int, signer: Signer) -> bytes:
         "documents": [{"key": "agreement", "name": "Avtal.pdf", "data": base64.b64encode(make_pdf(number)).decode()}],
         "parties": [{"key": "p1", "participant": signer.participant, "methods": ["eid"]}],
     }
-    headers = {"Authorization": f"Bearer {world.api_key}"}
-    return _post("/api/v1/x/pades_signing/signings", body, headers)
+    return _request("POST", "/api/v1/x/pades_signing/signings", {"Authorization": f"Bearer {world.api_key}"}, body)
 
 
 def _act(signer: Signer, signing: str, what: str, body: dict[str, Any]) -> bytes:
     headers = {"Cookie": f"tillit_visit={signer.visit.cookie}", "X-Tillit-CSRF": signer.visit.csrf}
-    return _post(f"/v/{signer.participant}/x/pades_signing/signings/{signing}/{what}", body, headers)
+    return _request("POST", f"/v/{signer.participant}/x/pades_signing/signings/{signing}/{what}", headers, body)
 
 
-def _post(path: str, body: dict[str, Any], headers: dict[str, str]) -> bytes:
-    data = json.dumps(body).encode()
+def _request(method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None = None) -> bytes:
+    data = b"" if body is None else json.dumps(body).encode()
     lines = [
-        f"POST {path} HTTP/1.1",
+        f"{method} {path} HTTP/1.1",
         f"Host: {HOST}",
         "Content-Type: application/json",
         "Accept: application/json",
@@ -154,31 +181,30 @@ def _post(path: str, body: dict[str, Any], headers: dict[str, str]) -> bytes:
 # The peer
 
 
-def bare_seals(*, count: int) -> float:
-    """Return how many B-B seals a second pyHanko makes with its defaults, one process a core."""
+def bare_seals(paper: bytes, *, count: int) -> float:
+    """Return how many B-B seals of this PDF a second pyHanko makes with its defaults, one process a core."""
     cores = os.cpu_count() or 1
     share = max(1, count // cores)
     context = multiprocessing.get_context("spawn")
     with context.Pool(cores) as pool:
-        pool.map(_seal_some, [1] * cores, chunksize=1)  # imports and first use are not counted
+        pool.starmap(_seal_some, [(paper, 1)] * cores, chunksize=1)  # imports and first use are not counted
         began = time.perf_counter()
-        pool.map(_seal_some, [share] * cores, chunksize=1)
+        pool.starmap(_seal_some, [(paper, share)] * cores, chunksize=1)
         return share * cores / (time.perf_counter() - began)
 
 
 _peer: dict[str, Any] = {}
 
 
-def _seal_some(count: int) -> int:
+def _seal_some(paper: bytes, count: int) -> int:
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.sign import fields, signers
 
     if not _peer:
         _peer["signer"] = _peer_signer()
-        _peer["pdf"] = make_pdf(0)
     metadata = signers.PdfSignatureMetadata(field_name="Seal", subfilter=fields.SigSeedSubFilter.PADES)
     for _ in range(count):
-        writer = IncrementalPdfFileWriter(io.BytesIO(_peer["pdf"]))
+        writer = IncrementalPdfFileWriter(io.BytesIO(paper))
         signers.sign_pdf(writer, metadata, signer=_peer["signer"])
     return count
 
