@@ -24,6 +24,8 @@ class NotFoundError(TillitError):
     slug = "not-found"
 
 
+# Where a person may have written the field, the param `reason` says in a word what is wrong with it. Its sentence is
+# the text "common.field.<field>.<reason>" or "common.field.<reason>", or the desk's; further params are its values.
 class InvalidInputError(TillitError):
     """A field is missing, too long or not of its form. params: field."""
 

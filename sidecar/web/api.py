@@ -248,7 +248,7 @@ def _customer(body: dict[str, Any]) -> Person:
         try:
             subjects = (normalise(number, country=country),)
         except NationalIdError as error:
-            raise InvalidInputError(str(error), field="customer.national_id") from error
+            raise InvalidInputError(str(error), field="customer.national_id", reason=error.reason) from error
     known = people.find_by_subject(subjects[0]) if subjects else None
     if known is not None:
         return known

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -229,12 +229,26 @@ def sentence_of(error: TillitError) -> str:
     if isinstance(error, PluginRefusedError) and translator is not None and translator.has(key):
         values = {k: v for k, v in error.params.items() if k != "sentence"}
         return str(translator.t(key, **words | values))
-    text = f"common.problem.{error.slug.replace('-', '_')}"
-    if translator is not None and translator.has(text):
-        return str(translator.t(text, **words))
+    if translator is not None:
+        for text in _texts_of(error):
+            if translator.has(text):
+                return str(translator.t(text, **words | error.params))
     if error.slug in sentences.keys:
         return sentences.say(error.slug, language, **words)
     return str(translator.t("common.failed")) if translator is not None else error.detail
+
+
+def _texts_of(error: TillitError) -> Iterator[str]:
+    """Yield the texts that may say what went wrong, the most telling first: this field, this reason, this kind."""
+    kind = f"common.problem.{error.slug.replace('-', '_')}"
+    if reason := error.params.get("reason", ""):
+        if field := str(error.params.get("field", "")).rpartition(".")[2]:
+            yield f"desk.field.{field}.{reason}"  # what only staff can write stands in the desk's texts
+            yield f"common.field.{field}.{reason}"
+            yield f"desk.field.{reason}"
+            yield f"common.field.{reason}"
+        yield f"{kind}.{reason}"
+    yield kind
 
 
 def _tillit_error(error: TillitError) -> AnyResponse | tuple[str, int]:
@@ -274,7 +288,7 @@ def _tillit_error(error: TillitError) -> AnyResponse | tuple[str, int]:
 
 def _http_error(error: HTTPException) -> AnyResponse | tuple[str, int]:
     if isinstance(error, RequestEntityTooLarge):
-        return _tillit_error(InvalidInputError("The request is too large.", field="body"))
+        return _tillit_error(InvalidInputError("The request is too large.", field="body", reason="too_large"))
     if error.code == 404:
         return _tillit_error(NotFoundError("There is nothing here, or not for you."))
     if error.code is not None and error.code < 400:

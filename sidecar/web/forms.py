@@ -34,11 +34,11 @@ def text_of(body: dict[str, Any], name: str, *, longest: int, required: bool = T
     if not isinstance(value, str):
         raise InvalidInputError("This field must be text.", field=name)
     if required and not value.strip():
-        raise InvalidInputError("This field may not be empty.", field=name)
+        raise InvalidInputError("This field may not be empty.", field=name, reason="empty")
     if len(value) > longest:
-        raise InvalidInputError(f"At most {longest} signs.", field=name)
+        raise InvalidInputError(f"At most {longest} signs.", field=name, reason="too_long", most=longest)
     if _UNWRITTEN.search(value):
-        raise InvalidInputError("This field holds signs that cannot be shown.", field=name)
+        raise InvalidInputError("This field holds signs that cannot be shown.", field=name, reason="signs")
     return value
 
 
@@ -54,7 +54,7 @@ def minutes_of(body: dict[str, Any], name: str, *, default: int) -> timedelta:
     """Return a length given in whole minutes. Raises InvalidInputError naming the field."""
     minutes = body.get(name, default)
     if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 < minutes <= _LONGEST_MINUTES:
-        raise InvalidInputError("The length is a whole number of minutes.", field=name)
+        raise InvalidInputError("The length is a whole number of minutes.", field=name, reason="length")
     return timedelta(minutes=minutes)
 
 

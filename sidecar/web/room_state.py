@@ -77,6 +77,7 @@ def room_state(services: Services, me: Participant, t: Translator) -> dict[str, 
             *(_alerts(places, t) if Permission.ADMIT in permissions else ()),
             *recording_alerts(services, me, meeting, t, responsible=Permission.ADMIT in permissions),
         ],
+        "needs_national_id": Permission.INVITE_GUEST in permissions and services.booking.needs_national_id(meeting),
         "panels": shown_panels(services, meeting, me, t),
         "refusals": dict(refusals),
         "recording": recording_view(services, me, meeting, t),
@@ -169,6 +170,7 @@ def _lobby(services: Services, places: Sequence[Participant], t: Translator) -> 
             "name": _name(services, place),
             "verified": verified_label(services, place, t),
             "since": to_text(place.waiting_since) if place.waiting_since else None,
+            "away_since": to_text(place.absent_since) if place.absent_since else None,
             "capacity_label": t(f"meeting.capacity.{place.capacity.value}"),
         }
         for place in places

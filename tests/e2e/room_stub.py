@@ -88,6 +88,7 @@ def room_state(me: dict[str, Any], *others: dict[str, Any], **more: Any) -> dict
         "people": [me, *others], "lobby": [], "alerts": [], "refusals": refusals, "chat": [], "raises": [],
     }  # fmt: skip
     if me["capacity"] == "adviser":
+        state["needs_national_id"] = True
         state["raises"] = [
             {"target": "share:off", "label": "Ingen delning av fönster",
              "sentence": "Ingen kan dela fönster under resten av mötet."},
@@ -133,7 +134,7 @@ class Stage:
 
     state: dict[str, Any]
     posted: list[tuple[str, Any]] = field(default_factory=list)
-    refused: dict[str, tuple[int, str]] = field(default_factory=dict)
+    refused: dict[str, tuple[Any, ...]] = field(default_factory=dict)  # act -> status, sentence, the problem's field
     heard: list[dict[str, Any]] = field(default_factory=list)
     joins: int = 0
     media: bool = True
@@ -427,8 +428,9 @@ def render(state: dict[str, Any], language: str) -> str:
     )
 
 
-def _problem(status: int, sentence: str) -> web.Response:
+def _problem(status: int, sentence: str, about: str = "") -> web.Response:
     body = {"type": "/problems#refused", "title": "Refused", "status": status, "detail": "", "sentence": sentence}
+    body |= {"field": about} if about else {}
     return web.json_response(body, status=status, content_type="application/problem+json")
 
 

@@ -56,9 +56,9 @@ def moment_of(text: str, *, field: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInputError("This is not a time.", field=field) from error
+        raise InvalidInputError("This is not a time.", field=field, reason="unreadable") from error
     if not _EARLIEST_YEAR <= moment.year <= _LATEST_YEAR:
-        raise InvalidInputError("This time lies too far away.", field=field)
+        raise InvalidInputError("This time lies too far away.", field=field, reason="far")
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(g.brand.time_zone))
 
 

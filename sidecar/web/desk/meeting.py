@@ -38,7 +38,7 @@ def meeting_page(mid: str) -> str:
         and product.staff.may(me, "book")
         and product.booking.may_invite(meeting_type, meeting.segment, meeting.packages, meeting.raises).allowed,
         is_full=full,
-        needs_national_id="code" not in meeting_type.sign_in.kinds,
+        needs_national_id=product.booking.needs_national_id(meeting),
         more_customers=meeting_type.max_customers > 1,
         days=days_ahead(now),
         minutes=int((meeting.ends_at - meeting.starts_at).total_seconds() // 60),

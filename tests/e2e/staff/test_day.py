@@ -13,7 +13,7 @@ from playwright.sync_api import Route, expect
 from sidecar.bootstrap import build
 from sidecar.domain.clock import utc_now
 from sidecar.settings import load_settings
-from sidecar.testing.pages import findings
+from sidecar.testing.pages import findings, wider_than_screen
 from simulators.demo.world import World
 from tests.e2e.room_steps import until
 from tests.e2e.staff.steps import SignIn, another_process, fill_booking, hold_the_time, photograph, send, tab_to
@@ -112,6 +112,11 @@ def test_adviser_picks_a_type_and_sees_what_follows_for_these_people(desk: SignI
     expect(page.get_by_label("Personnummer")).to_be_focused()
     assert findings(page) == []
     photograph(page, "book-guest-1280-light")
+    page.get_by_label("Personnummer").fill("198805071234")
+    page.get_by_role("button", name="Lägg till gästen").click()
+    expect(page.locator("#g-national_id-problem")).to_contain_text("Slutet på numret stämmer inte med resten.")
+    expect(page.get_by_label("Personnummer")).to_be_focused()
+    photograph(page, "book-guest-wrong-1280-light")
     page.get_by_label("Personnummer").fill("198805071233")
     page.get_by_role("button", name="Lägg till gästen").click()
     expect(page.locator("#guests")).to_contain_text("Samir Haddin, observatör")
@@ -162,6 +167,23 @@ def test_missing_answers_are_named_one_by_one_and_nothing_is_sent(desk: SignIn) 
     photograph(page, "book-missing-1280-light")
 
     assert page.url.endswith("/desk/book")
+
+
+def test_a_time_that_has_passed_meanwhile_is_told_at_the_times(desk: SignIn) -> None:
+    page = desk("elin")
+    fill_booking(page)
+    chosen = page.locator('#slots input[type="radio"]').first
+    chosen.evaluate("(one) => { one.value = '2020-01-07T09:00:00+01:00'; }")
+    chosen.check(force=True)
+    page.get_by_role("button", name="Boka och skicka inbjudan").click()
+
+    expect(page.locator("#book-problem")).to_have_text("Tiden har redan varit. Välj en senare.")
+    expect(page.locator("#starts_at-problem")).to_have_text("Tiden har redan varit. Välj en senare.")
+    expect(page.locator("#book-problem")).to_be_focused()
+    assert findings(page) == []
+    photograph(page, "book-past-1280-light")
+    page.set_viewport_size({"width": 390, "height": 844})
+    photograph(page, "book-past-390-light")
 
 
 def test_a_full_day_leads_to_the_next_free_one(desk: SignIn, day: SeededDay) -> None:
@@ -281,6 +303,34 @@ def test_who_begins_to_wait_shows_by_itself_and_is_announced(desk: SignIn, day: 
     expect(page.locator("#announce")).to_contain_text("Olle Tallbacke väntar")
     assert findings(page) == []
     photograph(page, "desk-several-1280-light")
+
+
+def test_whose_page_is_gone_is_shown_as_away_by_itself_and_as_waiting_once_it_is_back(
+    desk: SignIn, day: SeededDay
+) -> None:
+    page = desk("elin")
+    page.goto("/desk")
+    place = day.place(day.meetings["knock"])
+    waits = page.locator(f'[data-waits="{place.id}"] h2')
+    expect(waits).to_contain_text("Maja Granlid väntar")
+    day.clock.now = utc_now() - timedelta(minutes=2)
+    day.product.admission.page_is_open(place.id)  # and not since: the worker, a process of its own, is to find it
+
+    away = page.get_by_role("heading", name=re.compile("Maja Granlid är borta just nu, sedan"))
+    expect(away).to_be_visible()
+    expect(page.locator(".knock").last).to_contain_text("Maja Granlid")
+    assert findings(page) == []
+    photograph(page, "desk-away-1280-light")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert wider_than_screen(page) == []
+    photograph(page, "desk-away-390-light")
+    page.emulate_media(color_scheme="dark")
+    photograph(page, "desk-away-390-dark")
+
+    day.clock.now = utc_now() + timedelta(days=1)  # as if the page stayed open for the rest of the day
+    day.product.admission.page_is_open(place.id)
+    expect(waits).to_contain_text("Maja Granlid väntar")
+    expect(page.locator("#announce")).to_contain_text("Maja Granlid väntar")
 
 
 def test_running_late_is_said_and_confirmed(desk: SignIn, day: SeededDay) -> None:

@@ -14,7 +14,7 @@
  * @property {import("./texts.js").Say} t
  * @property {string} language
  * @property {() => import("./state.js").Room} room the newest state
- * @property {(path: string, body?: unknown) => Promise<Record<string, any> | null>} act asks the server; a refusal is shown, and null is returned
+ * @property {(path: string, body?: unknown, refused?: (problem: Problem) => boolean) => Promise<Record<string, any> | null>} act asks the server; a refusal is shown, unless refused has shown it elsewhere, and null is returned
  * @property {(sentence: string, options?: {urgent?: boolean}) => () => void} answer shows a sentence above the buttons until it is put away, and says it; returns what takes it back once it is untrue
  * @property {(sentence: string) => void} say for screen readers, in turn
  * @property {(sentence: string) => void} alarm for screen readers, at once
@@ -75,13 +75,15 @@ export function makeHub({ t, language, base, signal, lines, room }) {
       else notices.say(sentence, { again: true });
       return () => lines.forget("answer", sentence);
     },
-    async act(path, body = {}) {
+    async act(path, body = {}, refused = () => false) {
       try {
         const found = (await request(`${base}/room/${path}`, { method: "POST", body, signal })) ?? {};
         forgive();
         return found;
       } catch (error) {
-        if (error instanceof Problem) forgive = hub.answer(error.sentence);
+        if (!(error instanceof Problem)) return null;
+        forgive();
+        if (!refused(error)) forgive = hub.answer(error.sentence);
         return null;
       }
     },

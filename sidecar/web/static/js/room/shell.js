@@ -22,7 +22,7 @@ import { RecordingPart } from "./recording.js";
 import { Security } from "./security.js";
 import { Settings } from "./settings.js";
 import { SHARING } from "./share.js";
-import { may, mayAny, others, refusal } from "./state.js";
+import { may, mayAny, others, refusal, waiting } from "./state.js";
 import { texts } from "./texts.js";
 import { Toolbar } from "./toolbar.js";
 
@@ -83,6 +83,7 @@ export class Shell {
   #chat = new Chat(this.hub, () => this.panels.open === "chat");
   #security = new Security(this.hub);
   #recording = new RecordingPart(this.hub, () => this.panels.close());
+  #guests = new Guests(this.hub);
 
   /** @param {Side} side */
   constructor(side) {
@@ -100,7 +101,6 @@ export class Shell {
       documents: (opener) => this.panels.toggle("documents", opener),
     });
     this.#menu = new Menu(this.hub, (id, opener) => this.#chosen(id, opener));
-    new Guests(this.hub);
     this.exit = new Exit(this.hub, { url: this.root.dataset.leave ?? `${this.base}/left`, quiet: () => this.#quiet(), changed: () => this.draw() });
     this.#header = new Header(this.hub, () => this.exit.over !== "");
     this.#listenToKeys();
@@ -214,6 +214,7 @@ export class Shell {
     this.#chat.update();
     this.#security.update();
     this.#recording.update();
+    this.#guests.update();
     this.#menu.update({ roles: this.roles, unread, plugins: this.#plugins.items, tiles });
     this.#drawLines(sharer);
     this.#drawCover();
@@ -227,7 +228,7 @@ export class Shell {
     const name = others(room).find(({ id }) => id === sharer)?.name;
     lines.show("share", active ? t("share.mine") : name ? t("share.others", { name }) : null);
     byId("share-stop").hidden = !active;
-    const [first] = room.lobby ?? [];
+    const [first] = waiting(room);
     lines.show("knock", first && this.panels.open !== "people" ? t("people.knocks", { name: first.name }) : null, first?.verified);
   }
 
@@ -281,7 +282,7 @@ export class Shell {
     byId("share-stop").addEventListener("click", () => void this.#side.share().stop());
     byId("knock-people").addEventListener("click", () => this.panels.show("people", byId("knock-people")));
     byId("knock-admit").addEventListener("click", () => {
-      const [first] = this.room.lobby ?? [];
+      const [first] = waiting(this.room);
       if (first) void this.#people.decide("admit", first);
     });
   }

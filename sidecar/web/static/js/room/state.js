@@ -17,7 +17,10 @@
  * @property {string} [level] how the name was shown to be true, the same in every language: "bankid/high"
  * @property {string} [sealed] the key this person sends with, wrapped for me
  */
-/** @typedef {{id: string, name: string, verified: string, since: string | null, capacity_label: string}} Waiting */
+/**
+ * @typedef {{id: string, name: string, verified: string, since: string | null, away_since?: string | null, capacity_label: string}} Waiting
+ *   away_since: the lobby's page was last open then
+ */
 /** @typedef {{id: string, from: string, name: string, at: string, text: string}} Message */
 /** @typedef {{target: string, label: string, sentence: string, check: string}} Raise check: where the check before the call is made anew, "" where it is enough */
 /**
@@ -34,6 +37,7 @@
  * @property {import("./recording.js").Recording | null} [recording] that is asked for, runs or pauses
  * @property {import("./recording.js").Form | null} [recording_form] only with the permission "record"
  * @property {Raise[]} [raises] only with the permission "raise_security"
+ * @property {boolean} [needs_national_id] a guest is invited by personal number; only with the permission "invite_guest"
  */
 
 /** @param {Room} room @param {string} permission */
@@ -51,6 +55,9 @@ export const others = (room) => room.people.filter(({ id, state }) => id !== roo
 
 /** Those who have a place on the stage besides me: also who lost the connection a moment ago. @param {Room} room */
 export const seated = (room) => room.people.filter(({ id, state }) => id !== room.me.id && (state === "in_room" || state === "away"));
+
+/** Those at the door, without who has gone from it for a while. @param {Room} room */
+export const waiting = (room) => (room.lobby ?? []).filter(({ away_since }) => !away_since);
 
 /** Me, as the others see me. @param {Room} room @returns {Person} */
 export function self(room) {

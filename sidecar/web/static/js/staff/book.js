@@ -154,9 +154,9 @@ function begin(form) {
   };
 
   // What is missing
-  const gap = (/** @type {string} */ name, /** @type {boolean} */ shown) => {
+  const gap = (/** @type {string} */ name, /** @type {boolean} */ shown, sentence = "") => {
     const note = part(`${name}-problem`);
-    put(note, shown ? note.dataset.missing || "" : "");
+    put(note, shown ? sentence || note.dataset.missing || "" : "");
     if (name === "starts_at") return;
     if (shown) input(name).setAttribute("aria-invalid", "true");
     else input(name).removeAttribute("aria-invalid");
@@ -184,10 +184,12 @@ function begin(form) {
   });
   const refuse = (/** @type {Problem} */ problem) => {
     if (endsSession(problem.slug)) return wrong(problem);
-    if (problem.params.field === "starts_at") {
-      gap("starts_at", true);
-      void fetchTimes();
+    const field = ASKED.find((name) => name === problem.params.field);
+    if (field && field !== "starts_at") {
+      gap(field, true, problem.sentence);
+      return input(field).focus();
     }
+    if (field) void fetchTimes().then(() => gap(field, true, problem.sentence));
     put(part("book-problem"), problem.sentence);
     part("book-problem").focus();
   };

@@ -35,18 +35,18 @@ export function guestForm({ box, check, type, needsId, signal, keep }) {
   /** @param {string} name @returns {HTMLInputElement} */
   const input = (name) => /** @type {HTMLInputElement} */ (box.querySelector(`#g-${name}`));
   const whole = box.querySelector("#guest-problem");
-  const say = (/** @type {string} */ name, /** @type {boolean} */ missing) => {
+  const say = (/** @type {string} */ name, /** @type {boolean} */ wrong, /** @type {string} */ sentence) => {
     const gap = /** @type {HTMLElement | null} */ (box.querySelector(`#g-${name}-problem`));
-    put(gap, missing ? gap?.dataset.missing || "" : "");
-    if (missing) input(name).setAttribute("aria-invalid", "true");
+    put(gap, wrong ? sentence || gap?.dataset.missing || "" : "");
+    if (wrong) input(name).setAttribute("aria-invalid", "true");
     else input(name).removeAttribute("aria-invalid");
   };
   const read = () => /** @type {Guest} */ ({
     name: input("name").value.trim(), capacity: input("capacity").value, email: input("email").value.trim(),
     phone: input("phone").value.trim(), national_id: input("national_id").value.trim(),
   });
-  const complain = (/** @type {string[]} */ lacking) => {
-    for (const name of FIELDS) say(name, lacking.includes(name));
+  const complain = (/** @type {string[]} */ lacking, sentence = "") => {
+    for (const name of FIELDS) say(name, lacking.includes(name), sentence);
     if (lacking.length) input(lacking[0]).focus();
     return lacking.length > 0;
   };
@@ -75,7 +75,7 @@ export function guestForm({ box, check, type, needsId, signal, keep }) {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       const field = fieldOf(error.params);
-      if (field) complain([field]);
+      if (field) complain([field], error.sentence);
       else if (endsSession(error.slug)) wrong(error);
       else {
         put(whole, error.sentence);
