@@ -17,6 +17,7 @@ from sidecar.domain.meetings import FINAL_STATES, INSIDE, Meeting, MeetingState,
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Policy, Situation, integrations_after, integrations_for
 from sidecar.services.acts import Act, Acts
+from sidecar.services.admission import Admission
 from sidecar.services.messages import Messages
 from sidecar.services.playback import Playbacks
 from sidecar.services.plugin_errands import PluginErrands
@@ -45,6 +46,7 @@ class Chores:
         meetings: MeetingStore,
         sessions: SessionStore,
         messages: Messages,
+        admission: Admission,
         room: Room,
         recordings: Recordings,
         playbacks: Playbacks,
@@ -58,6 +60,7 @@ class Chores:
         self._meetings = meetings
         self._sessions = sessions
         self._messages = messages
+        self._admission = admission
         self._room = room
         self._recordings = recordings
         self._playbacks = playbacks
@@ -72,9 +75,9 @@ class Chores:
         handled = 0
         for errand in self._meetings.due_errands(self._clock()):
             handled += self._handle(errand)
-            self._recordings.look_after()  # also between slow deliveries: a recorder nobody asks for a minute stops
+            self._look_after()  # also between slow deliveries: a recorder nobody asks for a minute stops
         self._close_meetings()
-        self._recordings.look_after()
+        self._look_after()
         self._playbacks.delete_due()
         self._tell_plugins()
         now = self._clock()
@@ -83,6 +86,10 @@ class Chores:
             self._sessions.drop_expired(now)
             self._checkpoint_at = now + _CHECKPOINT_EVERY
         return handled
+
+    def _look_after(self) -> None:
+        self._recordings.look_after()
+        self._admission.note_absent()
 
     def _handle(self, errand: Errand) -> bool:
         """Do one errand. Whatever it raises stays with it: the ones behind it are not to wait for it."""

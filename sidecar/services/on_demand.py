@@ -114,7 +114,7 @@ class OnDemand:
         return self._acts.perform(act, effect=effect)
 
     def waiting(self) -> list[tuple[Meeting, Participant]]:
-        """Return the calls that wait for an adviser: identified callers in the lobby, longest first."""
+        """Return the calls that wait for an adviser, longest first; behind them callers whose page is not open."""
         calls = []
         for meeting in self._meetings.in_states((MeetingState.BOOKED,), started_by=self._clock()):
             if meeting.on_demand and meeting.adviser is None:
@@ -123,4 +123,6 @@ class OnDemand:
                     for place in self._meetings.participants(meeting.id)
                     if place.state is ParticipantState.WAITING
                 ]
-        return sorted(calls, key=lambda call: call[1].waiting_since or call[0].starts_at)
+        return sorted(
+            calls, key=lambda call: (call[1].absent_since is not None, call[1].waiting_since or call[0].starts_at)
+        )

@@ -214,6 +214,7 @@ def test_without_the_database_nothing_happens_and_it_says_so_and_goes_on_by_itse
     until(lambda: stack.direct("/readyz").ok and every_process_is_back(stack))
 
     assert "participant.admitted" not in product.kinds(meeting)[before:]
+    assert maja.get("lobby").status_code == 200, "her page is there again, however long that took"
     answer = his.post(url(f"/v/{elin.place}/room/admit"), json={"participant": maja.place}, timeout=60)
     assert answer.status_code == 200, answer.text
     lost = told(stack, "database cannot be reached")

@@ -29,6 +29,8 @@ _CHANGES_DESK = frozenset(
         "meeting.opened",
         "meeting.ended",
         "meeting.missed",
+        "lobby.away",
+        "lobby.back",
         "lobby.entered",
         "lobby.choice",
         "lobby.left",
@@ -68,7 +70,7 @@ def today() -> str:
         if each.state is MeetingState.BOOKED
     ]
     rows = [row(each) for each in meetings]
-    knocks = sorted(_knocks(rows) + _calls(now), key=lambda each: each["since"])
+    knocks = sorted(_knocks(rows) + _calls(now), key=lambda each: (bool(each["away"]), each["since"]))
     hours = product.hours(g.brand.id)
     closes = hours.closes_at(now)
     return render_template(
@@ -77,7 +79,8 @@ def today() -> str:
         given_up=len(given_up()),
         rows=rows,
         knocks=knocks,
-        calls=sum(knock["kind"] == "call" for knock in knocks),
+        waiting=sum(not knock["away"] for knock in knocks),
+        calls=sum(knock["kind"] == "call" and not knock["away"] for knock in knocks),
         coming=_by_day([row(each) for each in coming[:_COMING_SHOWN]]),
         more_coming=max(0, len(coming) - _COMING_SHOWN),
         todo=[

@@ -1,7 +1,7 @@
 // @ts-check
 // What happened between two states of the room, as sentences to say. Speaking is never announced.
 
-import { others } from "./state.js";
+import { others, waiting } from "./state.js";
 
 /**
  * @typedef {object} Change
@@ -35,7 +35,9 @@ export function changes(before, after) {
   const away = new Set(after.people.filter(({ state }) => state === "away").map(({ id }) => id));
   const own = after.me.id;
   return [
-    ...added(before.lobby, after.lobby, byId).map(({ name }) => ({ key: "said.waiting", params: { name } })),
+    ...added(waiting(before), waiting(after), byId).map(({ name }) => ({ key: "said.waiting", params: { name } })),
+    ...(after.lobby ?? []).filter(({ id, away_since }) => away_since && waiting(before).some((one) => one.id === id))
+      .map(({ name }) => ({ key: "said.waiting_away", params: { name } })),
     ...came.map(({ id, name }) => ({ key: old.get(id)?.state === "away" ? "said.back" : "said.came", params: { name } })),
     ...went.map(({ id, name }) => ({ key: away.has(id) ? "said.away" : "said.left", params: { name } })),
     ...others(after).filter(({ id, hand }) => hand && !old.get(id)?.hand).map(({ name }) => ({ key: "said.hand", params: { name } })),

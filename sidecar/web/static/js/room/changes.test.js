@@ -12,6 +12,15 @@ test("who waits, comes and leaves is said", () => {
   assert.deepEqual(keys(room({ people: [person("p_maja")] }), room({ people: [person("p_maja", { state: "left" })] })), ["said.left"]);
 });
 
+test("who goes from the lobby's page and comes back to it is said, once each", () => {
+  const here = room({ lobby: [{ id: "p_maja", name: "Maja Granlid", verified: "BankID", since: "", away_since: null, capacity_label: "Kund" }] });
+  const away = room({ lobby: [{ ...here.lobby?.[0], away_since: "2026-11-24T13:07:00Z" }] });
+  assert.deepEqual(changes(here, away), [{ key: "said.waiting_away", params: { name: "Maja Granlid" } }]);
+  assert.deepEqual(keys(away, away), []);
+  assert.deepEqual(keys(away, here), ["said.waiting"]);
+  assert.deepEqual(keys(away, room()), []);
+});
+
 test("a hand that goes up is said once, and not when it goes down", () => {
   const down = room({ people: [person("p_maja")] });
   const up = room({ people: [person("p_maja", { hand: true })] });

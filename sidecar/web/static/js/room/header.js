@@ -3,7 +3,7 @@
 
 import { clock, minutesIn, pageTitle, untilSoon } from "./clock.js";
 import { byId, write } from "./dom.js";
-import { may } from "./state.js";
+import { may, waiting } from "./state.js";
 
 /** Milliseconds between two looks at the clock. */
 const CLOCK = 10_000;
@@ -24,7 +24,8 @@ export class Header {
   /** @param {{reconnecting: boolean, unread: number, microphone: boolean, camera: boolean, looked: boolean}} now looked: the page is in sight */
   update({ reconnecting, unread, microphone, camera, looked }) {
     const { room, t } = this.#hub;
-    const { lobby: [first] = [], meeting, recording } = room();
+    const { meeting, recording } = room();
+    const [first] = waiting(room());
     write(byId("promise"), meeting.promise);
     write(byId("room-title"), meeting.title);
     const attention = [

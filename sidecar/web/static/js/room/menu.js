@@ -2,7 +2,7 @@
 // The "More" menu: it holds only what this person may do, and says in words what is not there.
 
 import { byId, icon, keep, make, one, redraw, rove, write } from "./dom.js";
-import { isStaff, may, mayAny, refusal, self } from "./state.js";
+import { isStaff, may, mayAny, refusal, self, waiting } from "./state.js";
 
 /**
  * @typedef {object} Item
@@ -22,12 +22,12 @@ import { isStaff, may, mayAny, refusal, self } from "./state.js";
  * @returns {Item[]}
  */
 export function items(room, { roles, unread, plugins = [], tiles = true }, t) {
-  const waiting = room.lobby?.length ?? 0;
+  const count = waiting(room).length;
   /** @type {(Item | false)[]} */
   const all = [
     may(room, "raise_hand") && { id: "hand", picture: "hand", word: t(self(room).hand ? "menu.hand_down" : "menu.hand_up") },
     may(room, "chat") && { id: "chat", picture: "chat", word: unread ? t("menu.chat_unread", { count: unread }) : t("menu.chat"), panel: "chat" },
-    { id: "people", picture: "users", word: waiting ? t("menu.people_waiting", { count: waiting }) : t("menu.people"), panel: "people" },
+    { id: "people", picture: "users", word: count ? t("menu.people_waiting", { count }) : t("menu.people"), panel: "people" },
     ...plugins,
     may(room, "invite_guest") && { id: "guests", picture: "plus", word: t("menu.guests"), panel: "guests" },
     may(room, "raise_security") && { id: "security", picture: "shield", word: t("menu.security"), panel: "security" },
@@ -111,8 +111,7 @@ export class Menu {
     keep(this.#why, sentences, (sentence) => sentence, (sentence) => make("li", "why", icon("info"), make("span", "", sentence)));
     this.#why.hidden = sentences.length === 0;
 
-    const waiting = room().lobby?.length ?? 0;
-    const count = waiting + page.unread;
+    const count = waiting(room()).length + page.unread;
     const badge = one(this.#button, ".badge");
     badge.hidden = count === 0;
     write(badge, String(count));

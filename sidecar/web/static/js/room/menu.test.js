@@ -30,7 +30,8 @@ test("the bank's own people may ask to record and are answered; others are not o
 
 test("news is counted in words beside what it belongs to", () => {
   const waiting = { id: "p_maja", name: "Maja", verified: "", since: null, capacity_label: "" };
-  const found = items(allowed("adviser", ["chat", "admit"], { lobby: [waiting] }), { roles: true, unread: 2 }, word);
+  const away = { ...waiting, id: "p_samir", away_since: "2026-11-24T13:07:00Z" };
+  const found = items(allowed("adviser", ["chat", "admit"], { lobby: [waiting, away] }), { roles: true, unread: 2 }, word);
   assert.deepEqual(found.filter(({ id }) => id === "chat" || id === "people").map((one) => one.word), ["menu.chat_unread 2", "menu.people_waiting 1"]);
   assert.equal(found.find(({ id }) => id === "roles")?.ticked, true);
 });
