@@ -132,7 +132,7 @@ class Session:
                 track.key_at_s = now
             self.media_bytes += len(data)
             blocks.append(Block(at_ms, number, key, data))
-            if early is not None and (not early or at_ms - early[-1].at_ms >= _EARLY_EVERY_MS):
+            if early is not None and _is_next(early, at_ms, origin):
                 early.append(Early(at_ms, timestamp, arrived, origin))
         track.last_ms = last
         if early and self._is_settled(track, early, now):
@@ -177,7 +177,16 @@ class Session:
     def _put_right(self, track: TrackInput, now: float) -> None:
         """Note by how much the track's early frames are to be moved: (position, milliseconds), a line between two."""
         early, track.early = track.early, None
-        shifts = [(each.at_ms, shift) for each in early or () if (shift := _shift(track, each)) is not None]
+        shifts: list[tuple[int, int]] = []
+        before: Early | None = None
+        for each in early or ():
+            shift = _shift(track, each)
+            if shift is None:
+                continue
+            if before is not None and before.origin != each.origin:
+                shifts.append((each.at_ms - 1, shifts[-1][1]))  # up to a pause it was as before
+            before = each
+            shifts.append((each.at_ms, shift))
         if any(shift for _, shift in shifts):
             self._note("clock", now, "", number=track.number, shifts=shifts)
 
@@ -240,6 +249,11 @@ class Session:
 
     def _write(self, kind: Kind, data: bytes) -> None:
         self._ready.append((kind, data))
+
+
+def _is_next(early: list[Early], at_ms: int, origin: float) -> bool:
+    """Say whether this frame is kept as an early one: now and then, and the first one after a pause."""
+    return not early or at_ms - early[-1].at_ms >= _EARLY_EVERY_MS or early[-1].origin != origin
 
 
 def _shift(track: TrackInput, early: Early) -> int | None:

@@ -185,9 +185,10 @@ def test_a_camera_switched_on_late_and_a_person_who_comes_back_are_in_step_from_
 
 
 @pytest.mark.requirement("R208")
-def test_a_pause_among_the_first_seconds_puts_nobody_out_of_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_a_pause_among_the_first_seconds_puts_nobody_out_of_step(tmp_path: Path, seed: int) -> None:
     """What came before the pause is put right by reports that came after it."""
-    elin, maja = honest("p_elin", 1), honest("p_maja", 11)
+    elin, maja = honest("p_elin", seed), honest("p_maja", seed + 10)
     meeting = Meeting(tmp_path, elin, maja)
     meeting.taps(elin, "microphone", "camera")
     meeting.taps(maja, "microphone", "camera")
