@@ -37,6 +37,18 @@ class Permission(StrEnum):
     RAISE_SECURITY = "raise_security"
 
 
+# No page and no plugin of ours lets anybody do these. On Jitsi the gate judges by the first what other clients do.
+ONLY_ON_JITSI = frozenset(
+    {
+        Permission.PRIVATE_CHAT,
+        Permission.REACT,
+        Permission.POLL,
+        Permission.WHITEBOARD,
+        Permission.SEND_FILE,
+        Permission.TRANSCRIBE,
+    }
+)
+NOWHERE = frozenset({Permission.WHITEBOARD_IMPORT, Permission.COBROWSE})
 SHARING = frozenset({Permission.SHARE_WINDOW.value, Permission.SHARE_SCREEN.value})
 
 

@@ -15,7 +15,7 @@ from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, Sta
 from sidecar.domain.journal import describe
 from sidecar.domain.meetings import Meeting, MeetingState, Participant, ParticipantState
 from sidecar.domain.opening_hours import read_opening_hours
-from sidecar.domain.permissions import Capacity
+from sidecar.domain.permissions import NOWHERE, ONLY_ON_JITSI, Capacity, Permission
 from sidecar.domain.policy import Band, Policy, Segment
 from sidecar.web.desk import story as story_module
 from sidecar.web.desk.rules_view import Rule, grants, narrowed, rules_of
@@ -230,6 +230,28 @@ def test_grants_are_grouped_by_reason_and_none_is_lost(policy: Policy, name: str
 
     assert pairs == {(c.value, p) for c, granted in found.grants.items() for p in granted}
     assert all(each.reason.get("sv") and each.reason.get("en") for each in grants(found))
+
+
+@pytest.mark.parametrize("permission", Permission)
+def test_a_right_has_a_hand_on_our_pages_or_is_said_to_have_none(permission: Permission) -> None:
+    """Before, the rules page told with reasons who may draw on a whiteboard that no page has."""
+    web = Path(sidecar.web.__file__).parent
+    ours = [*(web.parent / "services").rglob("*.py"), *web.rglob("*.py"), *web.rglob("static/js/**/*.js")]
+    plugins = [each for each in (web.parents[1] / "plugins").glob("*/tillit_*/**/*.py") if "tests" not in each.parts]
+    sources = [
+        each.read_text("utf-8")
+        for each in (*ours, *plugins)
+        if each.name != "rules_view.py" and ".test." not in each.name
+    ]
+    asks = re.compile(
+        rf"""Permission\.{permission.name}\b|may\(\w[\w.()]*, "{permission}"\)|permission="{permission}\""""
+    )
+    names = re.compile(rf"""Permission\.{permission.name}\b|["']{permission}["']""")
+
+    if permission in ONLY_ON_JITSI | NOWHERE:
+        assert not any(asks.search(source) for source in sources)
+    else:
+        assert any(names.search(source) for source in sources)
 
 
 def test_what_a_segment_may_not_do_is_listed(policy: Policy) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sidecar.domain.permissions import Capacity, Permission
+from sidecar.domain.permissions import NOWHERE, ONLY_ON_JITSI, Capacity, Permission
 from sidecar.domain.policy import Band, Encryption, Floor, LogLevel, MeetingType, Policy, RecordingRule, SignInLevel
 
 Reason = Mapping[str, str]  # language -> why
@@ -41,6 +41,16 @@ class Grant:
     capacities: tuple[str, ...]
     permissions: tuple[str, ...]
     reason: Reason
+
+    @property
+    def only_on_jitsi(self) -> tuple[str, ...]:
+        """Return those that hold in other clients on Jitsi and have no hand on our pages."""
+        return tuple(each for each in self.permissions if each in ONLY_ON_JITSI)
+
+    @property
+    def nowhere(self) -> tuple[str, ...]:
+        """Return those that no part of the service does."""
+        return tuple(each for each in self.permissions if each in NOWHERE)
 
 
 @dataclass(frozen=True)
