@@ -105,6 +105,7 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return each page in each state it has: name -> (template, context)."""
     arrive: dict[str, Any] = {
         "step": 1, "meeting": MEETING, "capacity": "customer", "methods": ["BankID", "Freja"],
+        "after": speak.t("arrive.after.customer"),
         "others": [{"name": "Samir Haddin", "capacity_label": "observatör"}],
         "privacy": {"recording": False, "kept": timedelta(days=3650), "chat_kept": True, "stored": "Sverige"},
         "consent": {"version": "4", "since": datetime(2026, 11, 2, tzinfo=UTC), "given": False, "changed": False},
@@ -175,6 +176,7 @@ def samples(speak: Translator) -> dict[str, tuple[str, dict[str, Any]]]:
         "identify-choose": ("customer/identify.html", {**identify, "chosen": None, "methods": [BANKID, FREJA, CODE]}),
         "identify-code": ("customer/identify.html", {**identify, "chosen": CODE, "methods": [CODE], "excluded": []}),
         "identify-again": ("customer/identify.html", {**identify, "why": "again", "methods": [BANKID]}),
+        "identify-second-device": ("customer/identify.html", {**identify, "why": "second_device"}),
         "identify-step-up": ("customer/identify.html", {**identify, "why": "step_up"}),
         "lobby": ("customer/lobby.html", lobby),
         "privacy": ("customer/privacy.html", {"step": None, "notice": notice(speak, **data), "urls": {"back": "/"}}),
@@ -660,6 +662,19 @@ def test_lost_line_is_told_in_a_strip_and_comes_back_by_itself(browser: Browser,
     expect(page.locator("#strip")).to_be_visible()
     broken = False
     expect(page.locator("#strip")).to_be_hidden(timeout=60_000)  # the longer it was away, the later it tries again
+    context.close()
+
+
+def test_a_lobby_that_slept_while_another_device_took_its_place_leads_on(browser: Browser, site: str) -> None:
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    page.route("**/events", lambda route: route.fulfill(status=401))
+    page.route(
+        "**/went/here",
+        lambda route: route.fulfill(status=401) if route.request.resource_type == "fetch" else route.continue_(),
+    )
+    page.goto("/page/lobby")
+    page.wait_for_url("**/went/here")
     context.close()
 
 

@@ -258,6 +258,24 @@ def test_removed_says_so_stops_the_devices_and_leads_out(quiet: Any, enter: Ente
     assert stage.joins == 1
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("identified-anew", "Du är nu med från en annan enhet eller flik."),
+        ("sent_back", "Du blev ombedd att vänta i väntrummet en stund."),
+    ],
+)
+def test_whose_place_is_elsewhere_now_hears_so_and_not_that_it_is_over(
+    quiet: Any, enter: Enter, reason: str, said: str
+) -> None:
+    stage = quiet.arrange(stub.room_state(MAJA, ELIN))
+    page = joined(enter(quiet, stage))
+    quiet.say(stage, {"type": "removed", "reason": reason})
+
+    expect(page.get_by_role("alert")).to_contain_text(said)
+    comes_to(page, lambda: page.evaluate("seen.peers.at(-1).connectionState"), "closed")
+
+
 def test_the_line_leads_on_but_never_to_another_site(quiet: Any, enter: Enter) -> None:
     stage = quiet.arrange(stub.room_state(MAJA, ELIN))
     page = joined(enter(quiet, stage))

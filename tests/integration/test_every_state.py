@@ -196,7 +196,10 @@ def test_the_same_invitation_on_another_device_says_so_and_whoever_goes_on_there
         assert read() == ("over", None), "nothing more of the wait is told to this browser"
     assert maja.get("events").status_code == 401
     assert said(other) == "not_here"
-    assert f'href="/v/{maja.place}/identify"' in other.get("lobby").text, "and back again by showing who one is"
+    back = maja.get("lobby", headers={"Accept": "text/html"}, follow_redirects=True).text
+    assert 'id="identify"' in back, "and back again by showing who one is"
+    assert "Fortsätter du här kopplas den andra bort." in back
+    assert "kopplas den andra bort" not in other.get("identify").text
 
 
 def test_an_invitation_that_nobody_goes_on_with_elsewhere_opens_as_ever(product: Product) -> None:

@@ -59,7 +59,7 @@ def lobby(pid: str) -> AnyResponse | str:
             "events": f"/v/{pid}/events",
             "choice": f"/v/{pid}/lobby/choice",
             "leave": f"/v/{pid}/lobby/leave",
-            "here": f"/v/{pid}/identify",
+            "here": f"/v/{pid}/lobby",
             "room": f"/v/{pid}/room",
         },
     )

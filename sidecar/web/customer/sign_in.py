@@ -13,7 +13,7 @@ from sidecar.services.ports import SignInRequest, SignInStep
 from sidecar.services.sending import ADDRESS
 from sidecar.web.access import access
 from sidecar.web.customer.blueprint import customer
-from sidecar.web.customer.parts import DEVICE_COOKIE, meeting_facts, refused_page, title_of
+from sidecar.web.customer.parts import DEVICE_COOKIE, is_identified, meeting_facts, refused_page, title_of
 from sidecar.web.forms import json_body, text_of
 from sidecar.web.guard import client_ip, place, services, sessions, translator
 from sidecar.web.turns import takes_turns
@@ -234,7 +234,9 @@ def _request(here: Participant, same_device: bool) -> SignInRequest:
 
 
 def _why(meeting: Meeting, here: Participant) -> str:
-    """Say why one shows who one is: "first", "step_up" after the meeting was raised, or "again"."""
+    """Say why one shows who one is: "first", "second_device", "step_up" after the meeting was raised, or "again"."""
+    if here.identified is not None and here.id in sessions().visit().get("identified", {}) and not is_identified(here):
+        return "second_device"
     enough = services().admission.is_identified_enough(meeting, here)
     if not enough and (here.identified is not None or here.joined_at is not None):
         return "step_up"

@@ -124,6 +124,13 @@ signal.addEventListener("abort", () => {
   camera.close();
   tracks.microphone?.stop();
 }, { once: true });
+/** The line is lost: did another device take this place while nobody looked here? Then the page leads on. */
+async function look() {
+  const here = one("[data-second] a").getAttribute("href") || "";
+  const answer = await fetch(here, { signal, headers: { Accept: "application/json" } }).catch(() => null);
+  if (answer?.status === 401 && !signal.aborted) location.assign(here);
+}
+
 setInterval(tick, 10000);
 const line = new AbortController(); // until another device has taken the place: then nothing more is said here
 signal.addEventListener("abort", () => line.abort(), { once: true });
@@ -133,6 +140,7 @@ listen(one("#lobby").dataset.events || "", {
     show(lobby);
     if (lobby?.place === "second_device") line.abort();
   },
+  onLost: () => void look(),
   onNotice: (notice) => { if (notice?.sentence) (notice.urgent ? alarm : announce)(notice.sentence); },
 });
 void alreadyAllowed().then(async (allowed) => {

@@ -157,7 +157,8 @@ const STAYS = ["replaced", "identify", "sent_back"];
 
 /** @param {string} reason */
 function removed(reason) {
-  if (!BROKEN.includes(reason)) shell.exit.end(t(`removed.${REMOVED.includes(reason) ? reason : "expelled"}`), { stay: STAYS.includes(reason) });
+  const why = reason === "identified-anew" ? "replaced" : reason; // the same person, who showed who they are elsewhere
+  if (!BROKEN.includes(why)) shell.exit.end(t(`removed.${REMOVED.includes(why) ? why : "expelled"}`), { stay: STAYS.includes(why) });
 }
 
 /** Follow the network up and down; sound is never touched. @param {import("./quality.js").Level} now */
