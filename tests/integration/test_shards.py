@@ -223,7 +223,7 @@ def test_prosody_finds_the_keys_in_each_form_it_asks_for(product: Product) -> No
     digest = hashlib.sha256(key.kid.encode()).hexdigest()
     pem = browser.get(f"/internal/prosody/asap/{digest}.pem")
     assert load_pem_public_key(pem.data) == key.private_key.public_key()
-    for unknown in (digest[:-1] + "0", key.kid, "..%2f..%2fjoin"):
+    for unknown in (digest[::-1], key.kid, "..%2f..%2fjoin"):
         assert browser.get(f"/internal/prosody/asap/{unknown}.pem").status_code == 404
 
 
