@@ -89,6 +89,24 @@ def test_the_summary_is_promised_where_it_goes_and_not_to_whom_it_cannot_reach(p
     assert summaries(stranger) == []
 
 
+@pytest.mark.parametrize(
+    ("reach", "words"),
+    [
+        ({}, "ligger i din internetbank"),
+        ({"inbox": ""}, "Du får en sammanställning av mötet"),
+        ({"inbox": "", "email": ""}, "Ett sms bekräftar mötet"),
+    ],
+    ids=["inbox", "mail", "telephone"],
+)
+def test_what_follows_is_promised_before_the_meeting_as_it_will_come(
+    product: Product, reach: dict[str, str], words: str
+) -> None:
+    meeting = product.book(customer=product.customer(MAJA, **reach))
+    page = product.arrives(product.place_of(meeting, Capacity.CUSTOMER)).get("arrive").text
+
+    assert words in page
+
+
 def test_a_call_begun_twice_in_one_browser_is_one_call(product: Product) -> None:
     browser = product.browser()
     browser.get("/call")

@@ -48,6 +48,8 @@ def test_a_customer_with_a_telephone_alone_gets_the_link_and_comes_in_by_it(prod
     browser = product.browser()
     browser.place = browser.get(link_in(text)).headers["Location"].split("/")[2]
     assert browser.place == place.id
+    assert "Ett sms bekräftar mötet." in browser.get("arrive").text
+    assert "internetbank" not in browser.get("arrive").text
     assert browser.post("consent", {"version": "1"}).status_code == 200
     ture = browser.waits(TURE)
     elin = product.opens(meeting)

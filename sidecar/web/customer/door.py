@@ -91,6 +91,7 @@ def arrive(pid: str) -> str:
         steps_done=[1] if consent["given"] else [],
         meeting=meeting_facts(meeting) | {"sign": Permission.SIGN in permissions},
         capacity=here.capacity.value,
+        after=_after(here),
         methods=[t.method(choice.name) for choice in product.arrival.choices(meeting, here)],
         others=others if here.capacity is not Capacity.OBSERVER and is_identified(here) else [],
         privacy=_privacy(meeting, here),
@@ -166,6 +167,20 @@ def _next_step(here: Participant) -> str:
     if reason == "too-early" and arrival.was_moved(here):
         return f"/v/{here.id}/refused?reason=moved"
     return f"/v/{here.id}/arrive"
+
+
+def _after(here: Participant) -> str:
+    """Say what follows the meeting for this person, "" where the bank has no address of theirs."""
+    t = translator()
+    if here.capacity is not Capacity.CUSTOMER:
+        return str(t(f"arrive.after.{here.capacity}"))
+    ways = {
+        "inbox": "arrive.after.customer",
+        "email": "arrive.after.representative",
+        "sms": "customer.after.summary.sms",
+    }
+    channel = services().room.summary_channel(here)
+    return str(t(ways[channel])) if channel else ""
 
 
 def _consent(meeting: Meeting, here: Participant) -> dict[str, Any]:
