@@ -2,6 +2,9 @@
 
 import hashlib
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -9,6 +12,7 @@ import pypdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reportlab.pdfbase.ttfonts import TTFontFile
 
 from tillit_forms.agreement import HOLE, Paper, compose
 from tillit_forms.delivery.extracting import as_csv, as_json, cell, extract
@@ -133,6 +137,25 @@ def test_the_same_paper_is_the_same_bytes() -> None:
 
     assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
     assert draw(paper(standing, "en"), FONTS)[0] != first
+
+
+@pytest.mark.requirement("R161")
+def test_two_papers_made_at_once_keep_each_its_own_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads read one font's file from one place: one paper failed, or came out with letters not its own."""
+    papers = [paper(stand(LOAN, ANSWERS, today=TODAY), language) for language in ("sv", "en")]
+    alone = [draw(each, FONTS)[0] for each in papers]
+    both, cut, together = threading.Barrier(2), TTFontFile.makeSubset, []
+
+    def cut_with_company(face: TTFontFile, signs: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # who may read beside another does
+            together.append(True)
+        return cut(face, signs)
+
+    monkeypatch.setattr(TTFontFile, "makeSubset", cut_with_company)
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(lambda each: draw(each, FONTS)[0], papers)) == alone
+    assert not together
 
 
 def test_a_paper_is_tagged_titled_and_carries_its_fonts() -> None:

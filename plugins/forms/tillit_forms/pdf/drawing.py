@@ -1,6 +1,7 @@
 """Ink: pages of placed lines become a tagged PDF. reportlab's invariant mode leaves out time and chance."""
 
 import io
+import threading
 from itertools import groupby
 from typing import Any
 
@@ -9,14 +10,22 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tillit_forms.agreement import Paper
 from tillit_forms.pdf.fonts import Fonts
-from tillit_forms.pdf.layout import HEIGHT, LEFT, RIGHT, WIDTH, Line, Placed, lay_out
+from tillit_forms.pdf.layout import HEIGHT, LEFT, RIGHT, WIDTH, Layout, Line, Placed, lay_out
 
+# reportlab keeps one place for reading in a font's file, whoever reads: two papers drawn at once failed, or came out
+# with letters that are not theirs.
+_ONE_AT_A_TIME = threading.Lock()
 _INK, _QUIET, _RULE, _BAR = (0.08, 0.12, 0.12), (0.30, 0.37, 0.39), (0.82, 0.86, 0.87), (0.66, 0.42, 0.0)
 
 
 def draw(paper: Paper, fonts: Fonts) -> tuple[bytes, tuple[Placed, ...]]:
     """Return the PDF and where its critical clauses stand. Raises UnprintableError."""
     layout = lay_out(paper, fonts)
+    with _ONE_AT_A_TIME:
+        return _drawn(paper, fonts, layout), layout.critical
+
+
+def _drawn(paper: Paper, fonts: Fonts, layout: Layout) -> bytes:
     out = io.BytesIO()
     canvas = Canvas(out, pagesize=(WIDTH, HEIGHT), invariant=1, pageCompression=1, lang=paper.language)
     canvas.setTitle(paper.title)
@@ -42,7 +51,7 @@ def draw(paper: Paper, fonts: Fonts) -> tuple[bytes, tuple[Placed, ...]]:
         tags.end_page(at)
     tags.finish()
     canvas.save()
-    return out.getvalue(), layout.critical
+    return out.getvalue()
 
 
 def _in_order(lines: tuple[Line, ...]) -> list[Line]:
