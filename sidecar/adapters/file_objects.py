@@ -28,9 +28,14 @@ class FileObjects:
             "meeting": meeting,
             "wrapped_key": seal(self._kek, dek, purpose=f"dek:{object_id}").hex(),
         }
+        folder = self._path(object_id, "bin").parent
         try:
-            self._write(self._path(object_id, "bin"), seal(dek, data, purpose=f"object:{object_id}"))
-            self._write(self._path(object_id, "json"), json.dumps(about).encode())
+            if not folder.exists():
+                folder.mkdir(exist_ok=True, mode=0o700)
+                _sync(self._root)  # else a crash could take the whole new folder with what lies in it
+            _write(self._path(object_id, "bin"), seal(dek, data, purpose=f"object:{object_id}"))
+            _write(self._path(object_id, "json"), json.dumps(about).encode())
+            _sync(folder)  # both names at once
         except OSError as error:
             raise StoreUnavailableError(f"the object store cannot be written: {error.strerror}") from error
         return object_id
@@ -61,16 +66,13 @@ class FileObjects:
     def _path(self, object_id: str, ending: str) -> Path:
         return self._root / object_id[2:4] / f"{object_id}.{ending}"
 
-    def _write(self, path: Path, data: bytes) -> None:
-        if not path.parent.exists():
-            path.parent.mkdir(exist_ok=True, mode=0o700)
-            _sync(self._root)  # else a crash could take the whole new folder with what lies in it
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        _sync(path.parent)
+
+def _write(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
 
 
 def _sync(folder: Path) -> None:

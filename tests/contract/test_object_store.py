@@ -123,6 +123,7 @@ def test_a_new_folder_is_made_durable_before_the_object_counts(
     assert synced[0] == str(tmp_path)
     assert {str(folder), str(folder / f"{object_id}.bin"), str(folder / f"{object_id}.json")} <= set(synced)
     assert synced[-1] == str(folder)
+    assert synced.count(str(folder)) == 1  # one sync holds both names
 
 
 def test_a_dropped_object_is_gone_with_its_key_and_dropping_it_twice_is_no_error(

@@ -1,7 +1,7 @@
 """What the plugin remembers between two calls, as JSON values in the server-side state of a sign-in."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +44,7 @@ class SignIn:
 
     def to_state(self) -> dict[str, Any]:
         """Return the sign-in as JSON values."""
-        state = asdict(self)
+        state = dict(vars(self))
         for key in _TIMES:
             if state[key] is not None:
                 state[key] = to_text(state[key])

@@ -1,7 +1,7 @@
 """A signing: which documents, which parties, in which order, by when, and how far each has come. Values only."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -224,9 +224,7 @@ class Signing:
 
     def to_body(self) -> dict[str, Any]:
         """Return the signing as JSON values."""
-        body: dict[str, Any] = asdict(self)
-        _times_to_text(body)
-        return body
+        return {key: _plain(each) for key, each in vars(self).items()}
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "Signing":
@@ -243,17 +241,17 @@ class Signing:
         return cls(**values)
 
 
-def _times_to_text(value: Any) -> None:
-    """Turn every time inside into text, in place."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in list(items):
-        if isinstance(each, datetime):
-            value[key] = to_text(each)
-        elif isinstance(each, tuple):
-            value[key] = list(each)
-            _times_to_text(value[key])
-        else:
-            _times_to_text(each)
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it, with times as text."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, datetime):
+        return to_text(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    return {key: _plain(each) for key, each in vars(value).items()}  # a part of a signing
 
 
 def _document(values: Mapping[str, Any]) -> SignedDocument:

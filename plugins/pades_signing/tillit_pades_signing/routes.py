@@ -135,7 +135,7 @@ class Routes:
         signing, party = self._mine(request)
         given = _table(request.json)
         step = self._signings.start(
-            signing.id,
+            signing,
             party.key,
             str(given.get("method", "")),
             request.client,
@@ -146,22 +146,22 @@ class Routes:
 
     def poll(self, request: PluginRequest) -> PluginResponse:
         signing, party = self._mine(request)
-        return self._step(request, self._signings.poll(signing.id, party.key, request.client))
+        return self._step(request, self._signings.poll(signing, party.key, request.client))
 
     def answer(self, request: PluginRequest) -> PluginResponse:
         signing, party = self._mine(request)
         given = _table(request.json)
         answer = {key: str(given[key]) for key in _ANSWERS if isinstance(given.get(key), str)}
-        return self._step(request, self._signings.submit(signing.id, party.key, request.client, answer))
+        return self._step(request, self._signings.submit(signing, party.key, request.client, answer))
 
     def stop(self, request: PluginRequest) -> PluginResponse:
         signing, party = self._mine(request)
-        self._signings.stop(signing.id, party.key, request.client)
+        self._signings.stop(signing, party.key, request.client)
         return self.show(request)
 
     def decline(self, request: PluginRequest) -> PluginResponse:
         signing, party = self._mine(request)
-        self._signings.decline(signing.id, party.key, request.client)
+        self._signings.decline(signing, party.key, request.client)
         return self.show(request)
 
     def withdraw(self, request: PluginRequest) -> PluginResponse:
@@ -351,19 +351,18 @@ class SigningService:
         return_path: str = "",
     ) -> Mapping[str, Any]:
         """Do what a party asks for: "start", "poll", "submit", "cancel" or "decline"."""
+        found = self._signings.read(signing).signing
         if what == "start":
-            step = self._signings.start(
-                signing, party, method, client, same_device=same_device, return_path=return_path
-            )
+            step = self._signings.start(found, party, method, client, same_device=same_device, return_path=return_path)
         elif what == "poll":
-            step = self._signings.poll(signing, party, client)
+            step = self._signings.poll(found, party, client)
         elif what == "submit":
-            step = self._signings.submit(signing, party, client, dict(answer or {}))
+            step = self._signings.submit(found, party, client, dict(answer or {}))
         elif what == "cancel":
-            self._signings.stop(signing, party, client)
+            self._signings.stop(found, party, client)
             step = SignStep("failed", "pades_signing.stopped")
         elif what == "decline":
-            self._signings.decline(signing, party, client)
+            self._signings.decline(found, party, client)
             step = SignStep("failed", "pades_signing.refused.was_declined")
         else:
             raise InvalidInputError("A signing knows no such act.", field="what")

@@ -68,7 +68,10 @@ class Signings:
 
     def methods(self, signing: Signing, party: Party) -> list[SigningMethod]:
         """Return the ways this party may sign now, the strongest first: the form's that the policy leaves."""
-        offered = self._core.signing_methods(self._place(party))
+        return self._methods(party, self._place(party))
+
+    def _methods(self, party: Party, place: PlaceView | None) -> list[SigningMethod]:
+        offered = self._core.signing_methods(place)
         return sorted(
             (each for each in offered if each.kind in party.methods),
             key=lambda each: (METHODS.index(each.kind), int(each.loa)),
@@ -108,13 +111,13 @@ class Signings:
         return self._core.perform(act, effect=effect, before=keep)
 
     def start(
-        self, signing_id: str, key: str, method_name: str, client: ClientView, *, same_device: bool, return_path: str
+        self, signing: Signing, key: str, method_name: str, client: ClientView, *, same_device: bool, return_path: str
     ) -> SignStep:
         """A party begins to sign. An older try of theirs is stopped first."""
         now = self._clock()
-        signing = self.read(signing_id).signing
         party = self._party(signing, key)
-        method = self._method(signing, party, method_name)
+        place = self._place(party)
+        method = self._method(party, place, method_name)
         attempt = Attempt(
             id=new_id("try"),
             method=method.name,
@@ -129,7 +132,7 @@ class Signings:
         attempt = replace(attempt, hidden=hidden_data(signing, party, attempt=attempt.id))
         rules.begin(signing, key, attempt, now)
         self._require(signing, party, method, "begun")
-        request = self._request(signing, party, attempt, client)
+        request = self._request(signing, party, place, attempt, client)
         self._stop(signing, party, client)
         steps: list[SignStep] = []
 
@@ -158,32 +161,29 @@ class Signings:
             self._fail(signing.id, key, attempt, steps[0])
         return _public(steps[0])
 
-    def poll(self, signing_id: str, key: str, client: ClientView) -> SignStep:
+    def poll(self, signing: Signing, key: str, client: ClientView) -> SignStep:
         """Say where a party's try stands. Called about once a second by the waiting page."""
-        return self._continue(signing_id, key, client, lambda method, request, state: method.poll(request, state))
+        return self._continue(signing, key, client, lambda method, request, state: method.poll(request, state))
 
-    def submit(self, signing_id: str, key: str, client: ClientView, answer: Mapping[str, str]) -> SignStep:
+    def submit(self, signing: Signing, key: str, client: ClientView, answer: Mapping[str, str]) -> SignStep:
         """Take what the person typed, drew, or what the app brought back."""
         return self._continue(
-            signing_id, key, client, lambda method, request, state: method.submit(request, state, answer)
+            signing, key, client, lambda method, request, state: method.submit(request, state, answer)
         )
 
-    def stop(self, signing_id: str, key: str, client: ClientView) -> None:
+    def stop(self, signing: Signing, key: str, client: ClientView) -> None:
         """A party wants to read again, or chose another way. Nothing is signed, the document is kept."""
-        stored = self.read(signing_id)
-        party = self._party(stored.signing, key)
+        party = self._party(signing, key)
         if party.attempt is None:
             return
-        self._stop(stored.signing, party, client)
+        self._stop(signing, party, client)
         attempt = party.attempt.id
-        self._change(signing_id, None, lambda signing: rules.give_up(signing, key, attempt))
+        self._change(signing.id, None, lambda current: rules.give_up(current, key, attempt))
 
-    def decline(self, signing_id: str, key: str, client: ClientView) -> Signing:
+    def decline(self, signing: Signing, key: str, client: ClientView) -> Signing:
         """A party does not want to sign."""
-        stored = self.read(signing_id)
-        party = self._party(stored.signing, key)
-        self._stop(stored.signing, party, client)
-        return self._change(signing_id, "declined", lambda signing: rules.decline(signing, key, self._clock()), key)
+        self._stop(signing, self._party(signing, key), client)
+        return self._change(signing.id, "declined", lambda current: rules.decline(current, key, self._clock()), key)
 
     def withdraw(self, signing_id: str, *, actor: str) -> Signing:
         """The bank takes a signing back."""
@@ -203,14 +203,13 @@ class Signings:
 
     def _continue(
         self,
-        signing_id: str,
+        signing: Signing,
         key: str,
         client: ClientView,
         ask: Callable[[SigningMethod, SigningRequest, Mapping[str, Any]], SignStep],
     ) -> SignStep:
         now = self._clock()
-        stored = self.read(signing_id)
-        signing, party = stored.signing, self._party(stored.signing, key)
+        party = self._party(signing, key)
         attempt = party.attempt
         rule = rules.may_sign_now(signing, party, now)
         if rule is not None:
@@ -219,16 +218,17 @@ class Signings:
             # Another browser than the one that began may not finish, nor learn what its page shows.
             return SignStep("failed", "pades_signing.failed.start_again")
         kept = self._kept(signing, party, attempt)
-        method = self._method(signing, party, attempt.method)
-        request = self._request(signing, party, attempt, client)
+        place = self._place(party)
+        method = self._method(party, place, attempt.method)
+        request = self._request(signing, party, place, attempt, client)
         step = ask(method, request, kept)
         if step.status == "complete" and step.completion is not None:
-            self._complete(signing_id, key, attempt, request, method, step.completion)
+            self._complete(signing.id, key, attempt, request, method, step.completion)
         elif step.status == "pending":
             if dict(step.state) != dict(kept):
                 self._core.keep(lambda records: self._keep(records, signing, party, attempt, step))
         else:
-            self._fail(signing_id, key, attempt, step)
+            self._fail(signing.id, key, attempt, step)
         if step.status == "complete" and signing.act == "approve":
             return SignStep("complete", "pades_signing.done.approve", view=step.view)  # a method knows only of signing
         return _public(step)
@@ -312,8 +312,9 @@ class Signings:
         if attempt is None:
             return
         try:
-            method = self._method(signing, party, attempt.method)
-            method.cancel(self._request(signing, party, attempt, client), self._kept(signing, party, attempt))
+            place = self._place(party)
+            method = self._method(party, place, attempt.method)
+            method.cancel(self._request(signing, party, place, attempt, client), self._kept(signing, party, attempt))
         except (NotFoundError, rules.SigningRefusedError):
             log.info("signing try not stopped", extra={"signing": signing.id})
 
@@ -476,8 +477,8 @@ class Signings:
         except KeyError:
             raise NotFoundError("nobody of that key signs here") from None
 
-    def _method(self, signing: Signing, party: Party, name: str) -> SigningMethod:
-        for each in self.methods(signing, party):
+    def _method(self, party: Party, place: PlaceView | None, name: str) -> SigningMethod:
+        for each in self._methods(party, place):
             if each.name == name:
                 return each
         if not name:
@@ -487,9 +488,11 @@ class Signings:
     def _words(self, party: Party) -> Callable[..., str]:
         return lambda key, **params: self._core.t(party.language, key, **params)
 
-    def _request(self, signing: Signing, party: Party, attempt: Attempt, client: ClientView) -> SigningRequest:
+    def _request(
+        self, signing: Signing, party: Party, place: PlaceView | None, attempt: Attempt, client: ClientView
+    ) -> SigningRequest:
         return self._core.signing_request(
-            self._place(party) or party.person,
+            place or party.person,
             client,
             visible_text=attempt.visible,
             hidden_data=attempt.hidden.encode(),

@@ -47,7 +47,7 @@ function form(api, state, act, sent) {
     parts.push(el("fieldset", { class: "field" }, el("legend", {}, t("panel.new.documents")),
       ...state.documents.map((each) => choice("documents", each.id, t("panel.document", each), each === only))));
   }
-  if (act === "sign" && people.length > 1) parts.push(choice("in_turn", "yes", t("panel.new.in_turn"), false));
+  if (people.length > 1) parts.push(choice("in_turn", "yes", t("panel.new.in_turn"), false));
   const rows = el("ol", { class: "asked" });
   rows.append(...people.map((each) => row(api, each, state.documents, { act, rows, id: id(each.participant) })));
   parts.push(el("fieldset", { class: "field" }, el("legend", {}, t("panel.new.people")), rows));
