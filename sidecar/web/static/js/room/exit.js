@@ -1,5 +1,5 @@
 // @ts-check
-// The ways out: leaving, ending for everybody, and being led out. Each asks at most once.
+// The ways out: leaving, ending for everybody, and being led out. Each asks at most once, and one of them is taken.
 
 import { ours } from "../live.js";
 
@@ -11,6 +11,10 @@ export class Exit {
   #url;
   #quiet;
   #changed;
+  /** An act of one's own is under way and leads on by itself: what the line says meanwhile waits. */
+  #acting = false;
+  #held = "";
+  #gone = false;
   /** The sentence that says why the meeting is over for this page; empty while it is not. */
   over = "";
 
@@ -38,27 +42,41 @@ export class Exit {
     if (!stay) setTimeout(() => this.go(this.#url), LEAD);
   }
 
-  /** Go on to another page of ours; no other site is ever led to. @param {unknown} url */
+  /** Go on to another page of ours, once; no other site is ever led to. @param {unknown} url */
   go(url) {
-    if (!ours(url)) return;
+    if (!ours(url) || this.#gone) return;
+    if (this.#acting) {
+      this.#held = /** @type {string} */ (url);
+      return;
+    }
+    this.#gone = true;
     this.#quiet();
     location.assign(/** @type {string} */ (url));
   }
 
   async leave() {
-    const { t, ask, act } = this.#hub;
+    const { t, ask } = this.#hub;
     if (!this.over) {
       if (!(await ask({ title: t("leave.title"), text: t("leave.text"), stay: t("leave.stay"), go: t("leave.go") }))) return;
       this.#quiet();
-      await act("leave");
+      await this.#act("leave");
     }
     this.go(this.#url);
   }
 
   async endForAll() {
-    const { t, ask, act } = this.#hub;
+    const { t, ask } = this.#hub;
     if (!(await ask({ title: t("end.title"), text: t("end.text"), stay: t("end.stay"), go: t("end.go") }))) return;
-    const done = await act("end");
+    const done = await this.#act("end");
     if (done) this.go(ours(done.next) ? done.next : this.#url);
+    else this.go(this.#held);
+  }
+
+  /** @param {"leave" | "end"} name */
+  async #act(name) {
+    this.#acting = true;
+    const done = await this.#hub.act(name);
+    this.#acting = false;
+    return done;
   }
 }
