@@ -46,7 +46,7 @@ from sidecar.services.share_firewall import ShareFirewall
 
 LATEST_LEAVE = timedelta(minutes=30)  # a session lasts at most this long past the booked end
 LOBBY_CHOICES = frozenset({"wait", "call_me", "rebook"})
-PAGE_GONE = timedelta(seconds=30)  # two signs of life of the lobby's page in a row did not get through
+PAGE_GONE = timedelta(seconds=45)  # two signs of life of the lobby's page, 18 s apart at most, did not get through
 
 _IDENTIFY_FIRST = Decision(False, "default/identified-first", "identify-first")
 _NOT_ADMITTED = Decision(False, "default/admitted-first", "not-admitted")

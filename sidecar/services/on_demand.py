@@ -113,11 +113,11 @@ class OnDemand:
 
         return self._acts.perform(act, effect=effect)
 
-    def waiting(self) -> list[tuple[Meeting, Participant]]:
-        """Return the calls that wait for an adviser, longest first; behind them callers whose page is not open."""
+    def waiting(self, brand: str) -> list[tuple[Meeting, Participant]]:
+        """Return a brand's calls that wait for an adviser, longest first; behind them those whose page is not open."""
         calls = []
         for meeting in self._meetings.in_states((MeetingState.BOOKED,), started_by=self._clock()):
-            if meeting.on_demand and meeting.adviser is None:
+            if meeting.on_demand and meeting.brand == brand and meeting.adviser is None:
                 calls += [
                     (meeting, place)
                     for place in self._meetings.participants(meeting.id)

@@ -29,7 +29,7 @@ _LISTED = frozenset(RecordingState) - {RecordingState.CANCELLED}
 # What a reader looks for in a recording; the rest of the log is in the journal
 _CHAPTERS = (
     "recording.started", "recording.resumed", "participant.joined", "participant.rejoined", "participant.left",
-    "participant.expelled", "share.started", "share.stopped", "security.raised", "hand.raised",
+    "participant.sent_back", "participant.expelled", "share.started", "share.stopped", "security.raised", "hand.raised",
 )  # fmt: skip
 _CHAPTER_ENDS = (".shown", ".presented", ".signed", ".calculated")
 

@@ -198,6 +198,7 @@ class Room:
 
         def effect(tx: MeetingTx) -> None:
             tx.save_participant(waiting)
+            tx.see_page(target.id, at=now)  # or nobody would notice that no page of theirs is open
             tx.add_errand(errand)
 
         self._acts.perform(act, effect=effect)

@@ -41,5 +41,5 @@ def _ahead(services: Services, meeting: Meeting, me: Participant) -> int | None:
     """Return how many callers have waited longer for an adviser than this one, None for a booked meeting."""
     if not meeting.on_demand or meeting.adviser is not None:
         return None
-    waiting = [place.id for _, place in services.on_demand.waiting()]
+    waiting = [place.id for _, place in services.on_demand.waiting(meeting.brand)]
     return waiting.index(me.id) if me.id in waiting else len(waiting)

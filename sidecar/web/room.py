@@ -1,13 +1,14 @@
 """The room's routes: the page, the token, the media offer, and every act. JSON in, JSON out."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, redirect, render_template, stream_with_context
 from werkzeug.wrappers import Response as AnyResponse
 
-from sidecar.domain.errors import InvalidInputError, RefusedError
+from sidecar.domain.errors import InvalidInputError, RefusedError, StoreUnavailableError
 from sidecar.domain.ids import ParticipantId
 from sidecar.domain.meetings import FINAL_STATES, INSIDE, Participant, ParticipantState
 from sidecar.domain.permissions import Capacity
@@ -30,7 +31,7 @@ _SDP_SIGNS = 200_000
 _QUEUE_MOVES = frozenset(
     {"call.picked_up", "lobby.away", "lobby.back", "lobby.left", "meeting.missed"}
 )  # for whoever waits behind, in a call of theirs
-_SEEN_EVERY = timedelta(seconds=10)  # a third of what admission.PAGE_GONE waits, and less than a heartbeat
+_SEEN_EVERY = timedelta(seconds=3)  # with a heartbeat, less than half of what admission.PAGE_GONE waits
 
 
 @room.get("/room")
@@ -124,12 +125,13 @@ def events(pid: str) -> Response:
     said_at: datetime | None = None
 
     def still_there() -> None:
-        """Say that the page took what it was sent. The worker finds those of whom this is said no more."""
+        """Say that a waiting person's page took what it was sent. The worker finds those of whom it is said no more."""
         nonlocal said_at
         now = product.clock()
-        if not here.is_staff and (said_at is None or now - said_at >= _SEEN_EVERY):
+        if said_at is None or now - said_at >= _SEEN_EVERY:
             said_at = now
-            product.admission.page_is_open(here.id)
+            with suppress(StoreUnavailableError):  # the line outlasts it, and says so again at the next heartbeat
+                product.admission.page_is_open(here.id)
 
     def stream() -> Iterator[str]:
         queues = here.state is ParticipantState.WAITING and product.meetings.get(here.meeting).on_demand
@@ -137,11 +139,12 @@ def events(pid: str) -> Response:
         def wanted(told: Announcement) -> bool:
             return told.meeting == here.meeting or (queues and told.kind in _QUEUE_MOVES)
 
-        first = True
+        first, waits = True, False
         for told in feed().listen(wanted):
             if not told and not first:
                 yield HEARTBEAT
-                still_there()
+                if waits:
+                    still_there()
                 continue
             first = False
             for fact in heard(product, told, here):
@@ -156,7 +159,9 @@ def events(pid: str) -> Response:
             yield text
             if alive is None:
                 return
-            still_there()
+            waits = alive.state is ParticipantState.WAITING
+            if waits:
+                still_there()
 
     return Response(
         stream_with_context(stream()),

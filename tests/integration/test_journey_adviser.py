@@ -201,11 +201,11 @@ def test_a_caller_is_identified_waits_and_is_picked_up_by_one(product: Product) 
     caller = product.calls().waits(MAJA)
     meeting = meeting_of(caller)
     siv, elin = product.signs_in(SIV), product.signs_in(ELIN)
-    assert [place.id for _, place in product.services.on_demand.waiting()] == [caller.place]
+    assert [place.id for _, place in product.services.on_demand.waiting("exempelbanken")] == [caller.place]
 
     assert siv.post(f"/desk/meetings/{meeting.id}/pick-up").status_code == 200
     assert rule(elin.post(f"/desk/meetings/{meeting.id}/pick-up")) == "default/taken"
-    assert product.services.on_demand.waiting() == []
+    assert product.services.on_demand.waiting("exempelbanken") == []
     room = product.opens(meeting, SIV)
     assert room.post("room/admit", {"participant": caller.place}).status_code == 200
     assert caller.joins().status_code == 200

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sidecar.bootstrap import Services, build
+from sidecar.domain.errors import StoreUnavailableError
 from sidecar.domain.meetings import ParticipantState
 from sidecar.domain.permissions import Capacity
 from sidecar.testing import ELIN, MAJA, SAMIR, SIV, TURE, Browser, Product, guest
@@ -55,10 +56,10 @@ def test_who_closed_the_page_is_shown_as_away_within_a_minute_and_let_in_only_kn
     elin = product.opens(meeting_of(maja))
     with open_page(maja) as read:
         assert "event: state" in read()
-    lets_go_by(product, seconds=20)
-    assert lobby_of(elin) == [(maja.place, False)]
+    lets_go_by(product, seconds=40)
+    assert lobby_of(elin) == [(maja.place, False)], "two heartbeats, and a little for the way"
 
-    lets_go_by(product, seconds=11)
+    lets_go_by(product, seconds=6)
 
     assert lobby_of(elin) == [(maja.place, True)]
     refused = elin.post("room/admit", {"participant": maja.place})
@@ -100,7 +101,7 @@ def test_a_page_that_stays_open_keeps_its_place_and_one_that_comes_back_has_it_a
         next_heartbeat(read)
         assert lobby_of(elin) == [(maja.place, False)]
     assert product.kinds(meeting_of(maja))[-2:].count("lobby.back") == 1
-    lets_go_by(product, seconds=31)
+    lets_go_by(product, seconds=46)
     assert lobby_of(elin) == [(maja.place, True)], "and is missed again"
     assert maja.get("lobby").status_code == 200, "a page that is loaded anew is a page"
     assert lobby_of(elin) == [(maja.place, False)]
@@ -173,7 +174,7 @@ def test_absence_is_one_fact_for_all_web_processes(product: Product, maja: Brows
     product.app = here
     with open_page(moved) as read:
         read()
-        product.clock.on(seconds=25)
+        product.clock.on(seconds=40)
         maja.post("lobby/choice", {"choice": "wait"})
         read()
         maja.post("lobby/choice", {"choice": "wait"})
@@ -181,7 +182,7 @@ def test_absence_is_one_fact_for_all_web_processes(product: Product, maja: Brows
         lets_go_by(product, seconds=20)
         assert lobby_of(elin) == [(maja.place, False)]
 
-    lets_go_by(product, seconds=31)
+    lets_go_by(product, seconds=46)
 
     assert lobby_of(elin) == [(maja.place, True)]
 
@@ -190,7 +191,7 @@ def test_while_nothing_can_be_recorded_nobody_is_said_to_be_away_and_the_worker_
     product: Product, maja: Browser
 ) -> None:
     elin = product.opens(meeting_of(maja))
-    product.clock.on(seconds=31)
+    product.clock.on(seconds=46)
     with product.dead_audit():
         product.services.admission.note_absent()
         assert lobby_of(elin) == [(maja.place, False)]
@@ -204,8 +205,48 @@ def test_a_guest_who_is_away_takes_nobody_elses_place(product: Product) -> None:
     meeting = product.book(guests=[guest(SAMIR)])
     maja = product.arrives(product.place_of(meeting, Capacity.CUSTOMER)).waits(MAJA)
     elin = product.opens(meeting)
-    lets_go_by(product, seconds=31)
+    lets_go_by(product, seconds=46)
     samir = product.arrives(product.place_of(meeting, Capacity.OBSERVER)).waits(SAMIR)
 
     assert sorted(lobby_of(elin)) == sorted([(maja.place, True), (samir.place, False)])
     assert elin.post("room/admit", {"participant": samir.place}).status_code == 200
+
+
+def test_who_was_asked_to_wait_again_and_closed_the_page_is_missed_too(product: Product, maja: Browser) -> None:
+    elin = product.opens(meeting_of(maja))
+    assert elin.post("room/admit", {"participant": maja.place}).status_code == 200
+    assert elin.post("room/send-back", {"participant": maja.place}).status_code == 200
+
+    lets_go_by(product, seconds=46)
+
+    assert lobby_of(elin) == [(maja.place, True)]
+    assert elin.post("room/admit", {"participant": maja.place}).status_code == 409
+
+
+def test_an_open_line_outlasts_a_store_that_does_not_answer(
+    product: Product, maja: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = product.services
+    product.app.extensions["tillit_feed"] = Feed(services.meetings, services.shared, heartbeat_s=0.01)
+    with open_page(maja) as read:
+        assert "event: state" in read()
+        next_heartbeat(read)
+        product.clock.on(seconds=5)
+
+        def away(*_: Any) -> None:
+            raise StoreUnavailableError("no answer")
+
+        monkeypatch.setattr(services.meetings, "write", away)
+        next_heartbeat(read)
+        next_heartbeat(read)
+
+
+def test_callers_are_counted_for_their_own_bank_and_only_while_they_are_there(product: Product) -> None:
+    product.calls().waits(TURE)
+    asked = product.browser()
+    assert "1 person" in asked.get("/call").text
+    assert product.services.on_demand.waiting("nordlyset") == []
+
+    lets_go_by(product, minutes=2)
+
+    assert "1 person" not in asked.get("/call").text

@@ -72,7 +72,7 @@ def _call_page(problem: str) -> str:
         hours=_hours_rows(),
         closes_at=None if hours.is_always else hours.closes_at(now),
         opens_at=hours.opens_next(now),
-        waiting=len(product.on_demand.waiting()),
+        waiting=sum(place.absent_since is None for _, place in product.on_demand.waiting(g.brand.id)),
         types=[
             {
                 "ref": each.ref,

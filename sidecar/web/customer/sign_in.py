@@ -34,7 +34,7 @@ def identify(pid: str) -> AnyResponse | str:
     if meeting.state in FINAL_STATES or here.state in (ParticipantState.EXPELLED, ParticipantState.DENIED):
         return redirect(f"/v/{pid}/left")
     if product.arrival.door(meeting) == "too-early":
-        return refused_page("moved" if product.arrival.was_moved(here) else "too_early", here)
+        return refused_page("too_early", here)
     session = sessions().visit()
     flow = session.get("sign_in") or {}
     returned = request.args.get("nonce")

@@ -38,6 +38,7 @@ _CHANGES_DESK = frozenset(
         "participant.joined",
         "participant.left",
         "participant.rejoined",
+        "participant.sent_back",
         "invitation.again",
         "invitation.failed",
         "invitation.opened",
@@ -163,8 +164,8 @@ def _calls(now: datetime) -> list[dict[str, Any]]:
             "meeting": {"id": meeting.id, "type": product.policy.type(meeting.type_ref).title[t.language]},
             **person(place, now),
         }
-        for meeting, place in product.on_demand.waiting()
-        if meeting.brand == g.brand.id and may_hold(staff().packages, product.policy.type(meeting.type_ref)).allowed
+        for meeting, place in product.on_demand.waiting(g.brand.id)
+        if may_hold(staff().packages, product.policy.type(meeting.type_ref)).allowed
     ]
 
 
