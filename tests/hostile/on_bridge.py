@@ -472,6 +472,10 @@ async def _for_good(scene: Scene) -> None:
     answer = await me.post("room/raise", {"target": "share:off"})
     done = bool(services.meetings.get(meeting_id).raises)
     scene.note("security turned up", needs("raise_security"), done=done, rule=rule_of(answer))
+    inside = _add_place(product, scene.meeting, Capacity.CUSTOMER, ParticipantState.ADMITTED, scene.column.segment)
+    answer = await me.post("room/send-back", {"participant": inside.id})
+    done = product.place(inside).state is ParticipantState.WAITING
+    scene.note("send somebody back to the lobby", needs("admit"), done=done, rule=rule_of(answer))
     answer = await me.post("room/expel", {"participant": victim.place.id})
     done = product.place(victim.place).state is ParticipantState.EXPELLED
     scene.note("expel", needs("expel"), done=done, rule=rule_of(answer))
