@@ -120,6 +120,7 @@ class Participant:
     staff: StaffId | None = None
     link_digest: str = ""  # SHA-256 of the invitation's secret, hex; "" once it is spent for good
     link_channel: str = ""  # where the link went: "email", "inbox", "sms"
+    earlier_link_channels: tuple[str, ...] = ()  # where it went before that
     code_channel: str = ""  # where a code goes, "" where none is sent; never the same address
     language: str = "sv"
     consent_version: str = ""
@@ -150,6 +151,11 @@ class Participant:
     @property
     def is_staff(self) -> bool:
         return self.capacity in STAFF_CAPACITIES
+
+    @property
+    def link_channels(self) -> tuple[str, ...]:
+        """Every way the link took: no code goes by any of them (R060)."""
+        return tuple(dict.fromkeys(each for each in (*self.earlier_link_channels, self.link_channel) if each))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ REQUIRED: Mapping[MessageKind, tuple[str, ...]] = {
     MessageKind.NOTICE: ("bank", "date", "time"),
     MessageKind.SUMMARY: ("bank", "purpose", "date", "time"),
 }
+WITH_LINK = frozenset(kind for kind, names in REQUIRED.items() if "link" in names)
 WITHOUT_LINK = frozenset({MessageKind.CODE, MessageKind.NOTICE, MessageKind.SUMMARY})
 SUBJECT_LIMIT = 120  # a phone shows about 40, a mail program about 80; longer is cut by most
 SMS_LIMIT = 300  # two joined parts of 153 characters, a little less so that an operator's prefix still fits

@@ -17,6 +17,7 @@ from sidecar.domain.errors import (
 )
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, StaffId
 from sidecar.domain.meetings import FINAL_STATES, Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.message_templates import WITH_LINK
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import Policy, Segment, sign_in_for
 from sidecar.services.acts import Act, Acts
@@ -33,6 +34,7 @@ from sidecar.services.ports import (
     Person,
 )
 from sidecar.services.sending import ADDRESS, address_of, after_failure
+from sidecar.services.ways import UNREADABLE, may_send_code, takes_link
 
 _STALE = frozenset({"invitation", "reminder", "guest_invitation", "moved", "notice"})
 _WITH_CALENDAR = frozenset({"invitation", "guest_invitation", "moved", "cancelled"})
@@ -135,7 +137,7 @@ class Messages:
 
     def send_code(self, place: Participant, *, channel: str, code: str) -> None:
         """Send a one-time code at once. It is not queued, not stored, not logged. Raises DeliveryFailedError."""
-        if channel == place.link_channel:
+        if channel in place.link_channels:
             raise ConflictError("Link and code may not go the same way.")
         meeting = self._meetings.get(place.meeting)
         found = self._extensions.channels().get(channel)
@@ -220,14 +222,16 @@ class Messages:
         data = {"template": errand.body["template"], "channel": way}
         if way not in self._extensions.channels():
             raise InvalidInputError("No plugin offers this channel.", field="channel")
+        with_link = errand.body["template"] in WITH_LINK
         act = Act("invitation.again", actor, now, place.meeting, place.id, data)
         if channel:
-            self._check_way(place, channel, act)
+            self._check_way(place, channel, act, with_link=with_link)
         again = replace(errand, state="waiting", attempts=0, due_at=now, body={**errand.body, "channel": way})
 
         def effect(tx: MeetingTx) -> Errand:
-            if way != place.link_channel and place.link_channel:
-                tx.save_participant(replace(place, link_channel=way))
+            if with_link and way != place.link_channel and place.link_channel:
+                earlier = place.link_channels
+                tx.save_participant(replace(place, link_channel=way, earlier_link_channels=earlier))
             tx.save_errand(again)
             return again
 
@@ -235,20 +239,19 @@ class Messages:
 
     def _check_apart(self, place: Participant, person: Person, channel: str) -> None:
         """Link and code were apart when the link went; an address that was changed since may have joined them."""
-        link_address = address_of(person, place.link_channel) if place.link_channel else ""
-        if link_address:
-            code_address = address_of(person, channel)
-            verdict = may_carry(link_address, code_address, link_channel=place.link_channel, code_channel=channel)
-            who = place.person or place.id
-            self._acts.require(Act("sign_in.started", who, self._clock(), place.meeting, place.id), verdict)
+        who = place.person or place.id
+        act = Act("sign_in.started", who, self._clock(), place.meeting, place.id)
+        self._acts.require(act, may_send_code(place, person, channel))
 
-    def _check_way(self, place: Participant, channel: str, act: Act) -> None:
-        """A link that takes another way still may not meet its code (R060, R212)."""
+    def _check_way(self, place: Participant, channel: str, act: Act, *, with_link: bool) -> None:
+        """A link that takes another way still needs a number without a guess and may not meet its code (R060, R212)."""
         person = self._people.get(place.person) if place.person else None
         address = getattr(person, ADDRESS.get(channel, ""), "") if person else ""
         if not person or not address:
             detail = "The person has no address on this channel."
             raise InvalidInputError(detail, field="channel", reason="nowhere")
+        if with_link and not takes_link(person, channel):
+            self._acts.refuse(act, UNREADABLE)
         if place.code_channel:
             code_address = getattr(person, ADDRESS[place.code_channel])
             verdict = may_carry(address, code_address, link_channel=channel, code_channel=place.code_channel)
@@ -266,6 +269,8 @@ class Messages:
         subject, text = self._words.subject_and_body(
             brand=meeting.brand, language=place.language, template=template, channel=channel, values=values
         )
+        if values["link"] in text and not takes_link(person, channel):
+            raise DeliveryFailedError("The number needs its country code before a link goes there.", retry=False)
         attachments: tuple[tuple[str, str, bytes], ...] = ()
         if channel == "email" and template in _WITH_CALENDAR:
             data = calendar_file(

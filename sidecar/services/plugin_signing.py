@@ -1,6 +1,6 @@
 """Who may sign how, and the request a signing method gets: the number and the address never pass a plugin's hands."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from sidecar.domain.ids import ParticipantId, PersonId, new_id
@@ -11,7 +11,8 @@ from sidecar.services.arrival import situation
 from sidecar.services.plugin_ports import BrandView, PlaceView
 from sidecar.services.plugin_views import as_customer, let_in, number_of
 from sidecar.services.ports import Extensions, MeetingStore, PeopleStore, Person
-from sidecar.services.signing_ports import ClientView, SigningKind, SigningMethod, SigningRequest, SignQuestion
+from sidecar.services.signing_ports import ClientView, SigningMethod, SigningRequest, SignQuestion
+from sidecar.services.ways import may_send_code
 
 # An eID that signs one text is a fresh check bound to that act: what "eid_step_up" asks for (bands.toml).
 _MEETS: Mapping[str, frozenset[str]] = {
@@ -54,11 +55,11 @@ class PluginSigning:
             participant = self._meetings.participant(ParticipantId(place.participant))
             meeting = self._meetings.get(participant.meeting)
             offered = self._extensions.signing_methods(let_in(self._policy, meeting))
-            kinds = self._answered_by(participant)
+            answers = self._answers_of(participant)
             found = [
                 each
                 for each in offered.values()
-                if each.kind in kinds and self._floor(meeting, each.name, each.kind).allowed
+                if answers(each) and self._floor(meeting, each.name, each.kind).allowed
             ]
         return sorted(found, key=lambda each: (-each.loa, each.name))
 
@@ -95,9 +96,7 @@ class PluginSigning:
     ) -> SigningRequest:
         """Return the request for a method. Raises NotFoundError for somebody nobody knows."""
         person = self._people.get(PersonId(of.person if isinstance(of, PlaceView) else of))
-        reached_by = ""
-        if isinstance(of, PlaceView):
-            reached_by = self._meetings.participant(ParticipantId(of.participant)).link_channel
+        place = self._meetings.participant(ParticipantId(of.participant)) if isinstance(of, PlaceView) else None
         return SigningRequest(
             id=new_id("sg"),
             meeting=of.meeting if isinstance(of, PlaceView) else "",
@@ -113,19 +112,23 @@ class PluginSigning:
             visible_text=visible_text,
             hidden_data=hidden_data,
             subject=number_of(person),
-            contact=_contact(person, reached_by),
+            contact=_contact(person, place),
         )
 
-    def _answered_by(self, participant: Participant) -> frozenset[SigningKind]:
-        """Return what this person can answer: an eID is held against their number, a code goes to their telephone."""
+    def _answers_of(self, participant: Participant) -> Callable[[SigningMethod], bool]:
+        """Return what says whether this person can answer a method: an eID by their number, a code by telephone."""
         of = participant.person or participant.staff
         person = self._people.find(of) if of is not None else None
-        kinds: set[SigningKind] = {"touch"}
-        if person is not None and number_of(person) is not None:
-            kinds.add("eid")
-        if person is not None and _contact(person, participant.link_channel):
-            kinds.add("sms")
-        return frozenset(kinds)
+        number = number_of(person) if person is not None else None
+        reached = person is not None and bool(_contact(person, participant))
+
+        def answers(method: SigningMethod) -> bool:
+            if method.kind == "eid":
+                schemes: Collection[str] | None = getattr(method, "number_schemes", None)
+                return number is not None and (schemes is None or number.scheme in schemes)
+            return method.kind == "touch" or reached
+
+        return answers
 
     def _allowed_method(self, question: SignQuestion) -> Decision:
         place = self._meetings.participant(ParticipantId(question.participant))
@@ -150,6 +153,7 @@ class PluginSigning:
         return Decision(True, f"{meeting.type_ref}/signing/{min(left)}", "may.sign", params)
 
 
-def _contact(person: Person, reached_by: str) -> dict[str, str]:
-    """Return where a code may go. It proves a second way to the person, so never where the link went (R060)."""
-    return {"sms": person.phone} if person.phone and reached_by != "sms" else {}
+def _contact(person: Person, place: Participant | None) -> dict[str, str]:
+    """Return where a code may go. It proves a second way to the person, so never where a link went (R060)."""
+    apart = place is None or may_send_code(place, person, "sms").allowed
+    return {"sms": person.phone} if person.phone and apart else {}

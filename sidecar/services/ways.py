@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from sidecar.domain.addresses import may_carry, normal_phone
 from sidecar.domain.errors import InvalidInputError
+from sidecar.domain.meetings import Participant
 from sidecar.domain.policy import Decision
 from sidecar.services.ports import IdentityMethod, Person
 from sidecar.services.sending import address_of
 
 ONE_WAY = Decision(False, "address/one-way", "same-address")
-_UNREADABLE = Decision(False, "address/unreadable", "address-unreadable")
+UNREADABLE = Decision(False, "address/unreadable", "address-unreadable")
+_APART = Decision(True, "address/apart", "address-apart")
 _TEXT_MESSAGE = ("sms",)  # where the codes of a sign-in go that does not say
 
 
@@ -46,11 +48,29 @@ def choose_ways(person: Person, *, links: Sequence[str], codes: Sequence[str]) -
     return next((each for each in pairs if isinstance(each, Ways)), pairs[0] if pairs else ONE_WAY)
 
 
+def takes_link(person: Person, channel: str) -> bool:
+    """Say whether a link may go to the person's address on a channel: a telephone number must need no guess."""
+    return channel != "sms" or _is_whole(address_of(person, channel))
+
+
+def may_send_code(place: Participant, person: Person, channel: str) -> Decision:
+    """Decide whether a code may go this way: apart from every way the link took, by the addresses of today (R060)."""
+    if channel in place.link_channels:
+        return ONE_WAY
+    code_address = address_of(person, channel)
+    verdicts = (
+        may_carry(address, code_address, link_channel=way, code_channel=channel)
+        for way in place.link_channels
+        if (address := address_of(person, way))
+    )
+    return next((each for each in verdicts if not each.allowed), _APART)
+
+
 def _pair(person: Person, link: str, code: str) -> Ways | Decision:
     """Return the two as Ways, or why the link may not take this way beside the code."""
     link_address = address_of(person, link)
-    if link == "sms" and not _is_whole(link_address):
-        return _UNREADABLE
+    if not takes_link(person, link):
+        return UNREADABLE
     if code:
         verdict = may_carry(link_address, address_of(person, code), link_channel=link, code_channel=code)
         if not verdict.allowed:

@@ -1,5 +1,6 @@
 """The meetings store: durable, one winner of two who change the same thing, and a failure stays with its own act."""
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.adapters.sql.codec import from_json, to_json
 from sidecar.adapters.sql.meeting_store import SqlMeetingStore
 from sidecar.domain.errors import ConflictError, NotFoundError, StoreUnavailableError
 from sidecar.domain.ids import MeetingId, ParticipantId, PersonId, RoomName, StaffId
@@ -55,6 +57,8 @@ def place(name: str = "p_maja", **changed: object) -> Participant:
         state=ParticipantState.IDENTIFIED,
         person=PersonId("per_maja"),
         link_digest=f"digest of {name}",
+        link_channel="email",
+        earlier_link_channels=("inbox", "sms"),
         identified=Identified("bankid", "bankid-qr", "eid", 2, 2, NOON, evidence=("o_1",), evidence_digests=("ab",)),
     )
     return replace(made, **changed)  # type: ignore[arg-type]
@@ -92,6 +96,13 @@ def test_what_was_written_reads_back_the_same_in_this_process_and_in_another(
         assert each.get(MEETING) == meeting()
         assert each.participant(PLACE) == place()
         assert each.participants(MEETING) == [place()]
+
+
+def test_a_place_stored_before_every_way_of_its_link_was_kept_still_reads() -> None:
+    stored = json.loads(to_json(place()))
+    del stored["earlier_link_channels"]
+
+    assert from_json(Participant, json.dumps(stored)).link_channels == ("email",)
 
 
 def test_what_is_not_there_is_said_to_be_not_there(store: MeetingStore) -> None:

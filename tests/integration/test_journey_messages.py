@@ -212,6 +212,24 @@ def test_a_link_is_not_sent_again_by_the_way_its_code_goes(product: Product) -> 
     assert errands(product, meeting, "invitation") == [failed]
 
 
+@pytest.mark.requirement("R060")
+def test_a_notice_sent_again_does_not_draw_the_link_to_the_way_of_the_code(product: Product) -> None:
+    meeting = product.book(type_name="advice", starts_at=product.clock() + timedelta(days=3))
+    product.channels["sms"].broken = DeliveryFailedError(retry=False)
+    deliver(product)
+    [failed] = errands(product, meeting, "notice")
+    product.channels["sms"].broken = None
+
+    product.services.messages.send_again(failed.id)
+    product.services.booking.move(meeting.id, meeting.starts_at + HOUR, actor=product.staff().id)
+    product.worker()
+
+    place = product.place_of(meeting, Capacity.CUSTOMER)
+    assert (place.link_channel, place.code_channel) == ("inbox", "sms")
+    assert [errand.body["channel"] for errand in errands(product, meeting, "moved")] == ["inbox"]
+    assert not any("/m/" in sent.text for sent in product.channels["sms"].sent)
+
+
 def test_what_is_not_a_failed_message_is_not_sent_again(product: Product) -> None:
     meeting = product.book()
     command = Errand(

@@ -192,8 +192,8 @@ def test_where_nothing_sends_text_messages_a_telephone_is_no_way_to_somebody(
     assert refused.value.params["field"] == "email"
 
 
-def failed_invitation(product: Product, type_name: str) -> tuple[Meeting, str]:
-    meeting = product.book(type_name=type_name, customer=product.customer(TURE))
+def failed_invitation(product: Product, type_name: str, **changed: Any) -> tuple[Meeting, str]:
+    meeting = product.book(type_name=type_name, customer=product.customer(TURE, **changed))
     product.channels["email"].broken = DeliveryFailedError(retry=False)
     deliver(product)
     [failed] = [each for each in product.services.meetings.errands(meeting.id) if each.state == "failed"]
@@ -215,3 +215,36 @@ def test_a_letter_that_did_not_arrive_can_follow_as_a_text_message_where_no_code
     [text] = [sent.text for sent in product.channels["sms"].sent]
     assert link_in(text)
     assert product.place_of(meeting, Capacity.CUSTOMER).link_channel == "sms"
+
+
+@pytest.mark.requirement("R063")
+def test_a_letter_that_did_not_arrive_is_not_followed_by_a_link_to_a_number_to_guess(product: Product) -> None:
+    elin = product.signs_in(ELIN)
+    meeting, failed = failed_invitation(product, "mortgage", phone="0701740609")
+
+    assert "Skicka som sms i stället" not in elin.get(f"/desk/meetings/{meeting.id}").text
+    answer = elin.post(f"/desk/deliveries/{failed}/again", {"channel": "sms"})
+
+    assert (answer.status_code, answer.get_json()["rule"]) == (403, "address/unreadable")
+    assert product.records(meeting)[-1].data["act"] == "invitation.again"
+    assert deliver(product) == []
+    assert product.place_of(meeting, Capacity.CUSTOMER).link_channel == "email"
+
+
+@pytest.mark.requirement("R063")
+def test_a_link_does_not_follow_a_number_that_was_changed_to_one_that_needs_a_guess(product: Product) -> None:
+    meeting = product.book(customer=with_telephone_only(product), starts_at=product.clock() + timedelta(days=3))
+    deliver(product)
+    person = product.services.people.get(product.customer(TURE))
+    product.services.people.put(replace(person, phone="91234567", inbox="", email=""))
+    product.services.booking.move(meeting.id, meeting.starts_at + timedelta(hours=1), actor=product.staff().id)
+    product.worker()
+
+    [moved] = [each for each in product.services.meetings.errands(meeting.id) if each.body["template"] == "moved"]
+    assert (moved.state, moved.attempts) == ("failed", 1), "no later try can help"
+    assert product.kinds(meeting).count("invitation.failed") == 1
+    assert [sent.address for sent in product.channels["sms"].sent] == [TURE.phone]
+    product.services.booking.cancel(meeting.id, actor=product.staff().id)
+    product.worker()
+    last = product.channels["sms"].sent[-1]
+    assert (last.address, "inställt" in last.text, "/m/" in last.text) == ("91234567", True, False)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sidecar.domain.errors import ConfigurationError, InvalidInputError, NotFoundError, RefusedError
+from sidecar.domain.errors import ConfigurationError, ConflictError, InvalidInputError, NotFoundError, RefusedError
 from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import ClientView, DeliveryFailedError, MeetingView, SignQuestion, Subject
@@ -131,6 +132,46 @@ def test_a_person_is_offered_no_way_that_they_could_not_answer(
     assert [each.name for each in core(product).signing_methods(places[Capacity.CUSTOMER])] == left
     # The adviser has neither a personal number nor a telephone here.
     assert [each.name for each in core(product).signing_methods(places[Capacity.ADVISER])] == ["finger"]
+
+
+def contact(product: Product, meeting: Meeting) -> dict[str, str]:
+    """Return where a code for signing may go to the meeting's customer."""
+    places = core(product).meeting(meeting.id).places
+    customer = next(each for each in places if each.capacity is Capacity.CUSTOMER)
+    made = core(product).signing_request(
+        customer, CLIENT, visible_text="I sign", hidden_data=b"{}", same_device=False, return_path="back/1"
+    )
+    return dict(made.contact)
+
+
+@pytest.mark.requirement("R060")
+def test_no_code_goes_to_the_telephone_that_got_the_link_whatever_way_a_later_letter_took(product: Product) -> None:
+    meeting = product.book(starts_at=product.clock() + timedelta(days=3))
+    product.channels["inbox"].broken = DeliveryFailedError(retry=False)
+    product.clock.on(seconds=11)
+    product.worker()
+    assert contact(product, meeting) == {"sms": MAJA.phone}
+
+    for channel in ("sms", "email"):  # the invitation, and later the reminder
+        [failed] = [each for each in product.services.meetings.errands(meeting.id) if each.state == "failed"]
+        product.services.messages.send_again(failed.id, channel=channel)
+        product.worker()
+        product.clock.now = meeting.starts_at - timedelta(days=1)
+        product.worker()
+
+    assert "/m/" in product.channels["sms"].sent[-1].text
+    place = product.place_of(meeting, Capacity.CUSTOMER)
+    assert (place.link_channel, place.link_channels) == ("email", ("inbox", "sms", "email"))
+    assert contact(product, meeting) == {}
+    with pytest.raises(ConflictError):
+        product.services.messages.send_code(place, channel="sms", code="482113")
+
+
+@pytest.mark.requirement("R060", "R212")
+def test_no_code_goes_to_the_telephone_behind_the_mailbox_that_got_the_link(product: Product) -> None:
+    gateway = product.customer(MAJA, inbox="", email=f"{MAJA.phone[3:]}@sms.example")
+
+    assert contact(product, product.book(customer=gateway)) == {}
 
 
 @pytest.mark.requirement("R020")

@@ -7,11 +7,13 @@ from typing import Any
 from sidecar.domain.errors import NotFoundError
 from sidecar.domain.ids import ParticipantId
 from sidecar.domain.meetings import Meeting, MeetingState, Participant, ParticipantState
+from sidecar.domain.message_templates import WITH_LINK
 from sidecar.domain.permissions import Capacity
 from sidecar.domain.policy import staff_sign_in_for
 from sidecar.services.booking import UNDO_TTL
 from sidecar.services.ports import Errand
 from sidecar.services.sending import ADDRESS, address_of
+from sidecar.services.ways import takes_link
 from sidecar.web.guard import services, staff, translator
 from sidecar.web.room_state import verified_label
 
@@ -153,7 +155,8 @@ def _other_ways(place: Participant, errand: Errand) -> list[str]:
         return []
     offered = product.plugins.channels().keys() & ADDRESS.keys()
     taken = {errand.body["channel"], place.code_channel}
-    return [each for each in sorted(offered - taken) if address_of(found, each)]
+    ways = [each for each in sorted(offered - taken) if address_of(found, each)]
+    return [each for each in ways if errand.body["template"] not in WITH_LINK or takes_link(found, each)]
 
 
 def _place(pid: str) -> Participant | None:
