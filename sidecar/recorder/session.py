@@ -21,6 +21,7 @@ _MOST_CLUSTER_BYTES = 8 << 20
 _EARLY_EVERY_MS = 250
 _MOST_EARLY = 480  # two minutes without a report: there will be none
 _IN_PLACE_MS = 2
+_SILENT_S = 20.0  # clocks run apart: what is said of a stamp after so long says too little of those before
 _position = struct.Struct(">Q")
 
 Written = tuple[Kind, bytes]  # one record, in the order of the file
@@ -40,7 +41,7 @@ class TrackInput:
     """One stream into the recording. owner: a participant's id. kind: "microphone", "camera" or "share".
 
     number: in the file, 0 before it is there. left_out: the file had no room for it. early: frames whose place on the
-    time line is to be put right once the reports tell it; None afterwards.
+    time line is to be put right once the reports tell it; None afterwards. taken_s: when the last ones came.
     """
 
     owner: str
@@ -53,6 +54,7 @@ class TrackInput:
     left_out: bool = False
     last_ms: int = -1
     early: list[Early] | None = field(default_factory=list)
+    taken_s: float = float("inf")
     key_at_s: float = field(default=float("-inf"))
 
     def wants_key(self, now: float) -> bool:
@@ -96,9 +98,7 @@ class Session:
         sender = self._senders[owner] = SenderClock()
         for track in self.tracks.values():
             if track.owner == owner:
-                self._put_right(track, now)
-                track.early = []
-                track.clock = TrackClock(CLOCK_RATES[track.codec], sender)
+                self._begin_anew(track, sender, now)
                 track.frames.interrupt()
 
     def report(self, owner: str, kind: str, *, timestamp: int, theirs_s: float, now: float) -> None:
@@ -106,6 +106,9 @@ class Session:
         sender = self._senders.get(owner)
         if sender is None:
             return
+        for track in self.tracks.values():
+            if track.owner == owner and track.early and _is_silent(track, now) and sender.is_sure(now):
+                self._put_right(track, now)  # by what the reports said until now
         sender.heard(theirs_s, now)
         for track in self.tracks.values():
             if track.owner == owner and track.kind == kind:
@@ -119,6 +122,9 @@ class Session:
         changes = track.known is None or track.codec == "H264"  # its head can be told anew
         if changes and not self._announce(track, now):
             return
+        if _is_silent(track, now):  # a camera that is on again: its last report is as old as its last picture
+            self._begin_anew(track, self._senders[track.owner], now)
+        track.taken_s = now
         origin, number, moment = self._origin, track.number, track.clock.moment
         last, blocks, video, early = track.last_ms, self._blocks, track.frames.video, track.early
         for timestamp, key, data, arrived in frames:
@@ -187,8 +193,16 @@ class Session:
                 shifts.append((each.at_ms - 1, shifts[-1][1]))  # up to a pause it was as before
             before = each
             shifts.append((each.at_ms, shift))
+        if early and before is early[-1]:
+            shifts.append((track.last_ms, shifts[-1][1]))  # what came after the last one kept
         if any(shift for _, shift in shifts):
             self._note("clock", now, "", number=track.number, shifts=shifts)
+
+    def _begin_anew(self, track: TrackInput, sender: SenderClock, now: float) -> None:
+        """Take what comes as of its arrival until reports tell more, as at the first."""
+        self._put_right(track, now)
+        track.early = []
+        track.clock = TrackClock(CLOCK_RATES[track.codec], sender)
 
     def position_ms(self, now: float) -> int:
         """Return how long the recording is at this moment."""
@@ -254,6 +268,11 @@ class Session:
 def _is_next(early: list[Early], at_ms: int, origin: float) -> bool:
     """Say whether this frame is kept as an early one: now and then, and the first one after a pause."""
     return not early or at_ms - early[-1].at_ms >= _EARLY_EVERY_MS or early[-1].origin != origin
+
+
+def _is_silent(track: TrackInput, now: float) -> bool:
+    """Say whether the track has sent nothing for long."""
+    return now - track.taken_s >= _SILENT_S
 
 
 def _shift(track: TrackInput, early: Early) -> int | None:

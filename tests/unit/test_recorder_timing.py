@@ -85,6 +85,11 @@ class Meeting:
             if t - self._taken_at >= 0.25:
                 self._take(t)
 
+    def switches_off(self, person: Sender, kind: str) -> None:
+        """Have a track send no more; what is on the way comes."""
+        self._take(self._now + 1.0)
+        del person.tracks[kind]
+
     def comes_back(self, person: Sender) -> None:
         """Have somebody leave, and come back on another machine."""
         self._take(self._now)
@@ -185,8 +190,9 @@ def test_a_camera_switched_on_late_and_a_person_who_comes_back_are_in_step_from_
 
 
 @pytest.mark.requirement("R208")
+@pytest.mark.parametrize("pause_s", [10, 40])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_pause_among_the_first_seconds_puts_nobody_out_of_step(tmp_path: Path, seed: int) -> None:
+def test_a_pause_among_the_first_seconds_puts_nobody_out_of_step(tmp_path: Path, seed: int, pause_s: int) -> None:
     """What came before the pause is put right by reports that came after it."""
     elin, maja = honest("p_elin", seed), honest("p_maja", seed + 10)
     meeting = Meeting(tmp_path, elin, maja)
@@ -194,17 +200,48 @@ def test_a_pause_among_the_first_seconds_puts_nobody_out_of_step(tmp_path: Path,
     meeting.taps(maja, "microphone", "camera")
     meeting.goes_on(steps(0, 4, 0.04))
     meeting.session.pause(4.0, "b", reason="consent")
-    meeting.goes_on(steps(4, 14, 0.04))
-    meeting.session.resume(14.0, "c")
-    meeting.goes_on(steps(14, 60, 0.04))
+    again = 4 + pause_s
+    meeting.goes_on(steps(4, again, 0.04))
+    meeting.session.resume(float(again), "c")
+    meeting.goes_on(steps(again, again + 46, 0.04))
     meeting.ends()
 
     seen = meeting.seen()
     found = apart(seen, of=4)
+    again_ms, end_ms = again * 1000, again * 1000 + 45_000
     assert max(found.values()) < 40
     assert all(abs(at - t) < 200 for t in range(200, 3600, 40) for at in seen[t].values())
-    assert all(abs(at - (t - 10_000)) < 200 for t in range(14_400, 59_000, 40) for at in seen[t].values())
-    assert not any(4_100 < t < 13_900 for t in seen)
+    assert all(
+        abs(at - (t - pause_s * 1000)) < 200 for t in range(again_ms + 400, end_ms, 40) for at in seen[t].values()
+    )
+    assert not any(4_100 < t < again_ms - 100 for t in seen)
+
+
+@pytest.mark.parametrize("on_s", [3, 8, 15, 22])
+@pytest.mark.parametrize("stepped_s", [0.0, 1.5])
+def test_a_camera_that_was_on_for_seconds_and_is_again_after_an_hour_is_in_step_both_times(
+    tmp_path: Path, on_s: int, stepped_s: float
+) -> None:
+    """What reports say of a stamp, they say of about that time: in an hour clocks run apart, or are set anew."""
+    elin = Sender("p_elin", wall=90, sound=-40, picture=60, set_wrong_s=50.0, seed=on_s)
+    maja = honest("p_maja", on_s + 1)
+    meeting = Meeting(tmp_path, elin, maja)
+    meeting.taps(elin, "microphone", "camera")
+    meeting.taps(maja, "microphone", "camera")
+    meeting.goes_on(steps(0, on_s, 0.04), reports_every_s=2.0)
+    meeting.switches_off(elin, "camera")
+    meeting.goes_on(steps(on_s, 60, 0.04), reports_every_s=2.0)
+    meeting.goes_on(steps(60, 1800, 1.0))
+    elin.set_wrong_s += stepped_s
+    meeting.goes_on(steps(1800, 3601, 1.0))
+    meeting.taps(elin, "camera")
+    meeting.goes_on(steps(3601, 3660, 0.04))
+    meeting.ends()
+
+    found = apart(meeting.seen(), of=4)
+    assert len([t for t in found if t < on_s * 1000]) > on_s * 20
+    assert any(3_601_000 <= t < 3_601_200 for t in found)
+    assert max(found.values()) < 40
 
 
 @pytest.mark.requirement("R208")
