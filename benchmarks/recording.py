@@ -13,6 +13,7 @@ import random
 import shutil
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -88,7 +89,8 @@ def ours(meeting: Meeting, folder: Path) -> float:
     """Record the meeting as the bridge does and return CPU seconds per meeting minute, all threads, sync included."""
     disk = DiskThread(folder)
     name = f"rec_{time.monotonic_ns()}"
-    out = disk.open(name, os.urandom(32), lambda reason: None)
+    tried = threading.Event()
+    out = disk.open(name, os.urandom(32), lambda reason: None, tried.set)
     used = time.process_time()
     session = Session(recording=name, now=0.0, at="2026-11-24T12:00:00.000Z")
     inputs = [(session.track(owner, kind, codec), ticks) for owner, kind, codec, ticks in meeting.streams]  # type: ignore[arg-type]
@@ -105,6 +107,7 @@ def ours(meeting: Meeting, folder: Path) -> float:
         if tick % 2:
             disk.put(out, session.flush())
     disk.put(out, session.finish(meeting.seconds, "2026-11-24T12:01:00.000Z", reason="stopped"))
+    tried.wait()  # a file that is closed before it is made is given up
     disk.close(out)
     disk.stop()
     spent = time.process_time() - used

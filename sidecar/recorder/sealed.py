@@ -78,13 +78,18 @@ class SealedWriter:
         self._about = _head(recording, self._prefix)
         self._next = 0
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._write(self._about)
-        self.sync()
-        folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)  # else a crash could take the file's name with it
-        finally:
-            os.close(folder)
+            self._write(self._about)
+            self.sync()
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # else a crash could take the file's name with it
+            finally:
+                os.close(folder)
+        except OSError:
+            self.close()
+            path.unlink(missing_ok=True)  # half a file would stand in the way of the next attempt
+            raise
 
     def append(self, kind: Kind, data: bytes) -> None:
         """Seal and write one record, at most MAX_RECORD_BYTES long."""

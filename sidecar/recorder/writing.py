@@ -27,12 +27,13 @@ ENDING = ".rec"
 class OutFile:
     """One recording's file in the making. on_failed: told once, from the writing thread, with a short reason.
 
-    made: it is on the disk, empty or not.
+    made: it is on the disk, empty or not. given_up: closed by whoever asked for it; is none made yet, none is.
     """
 
     recording: str
     on_failed: Callable[[str], None]
     made: bool = False
+    given_up: bool = False
     waiting_bytes: int = 0
     failed: str = ""
     _writer: SealedWriter | None = field(default=None, repr=False)
@@ -75,7 +76,11 @@ class DiskThread:
         self._queue.put(lambda: self._write(file, records, size))
 
     def close(self, file: OutFile, done: Callable[[], None] | None = None) -> None:
-        """Sync and close a file once all before it is written. done: told from the writing thread."""
+        """Sync and close a file once all before it is written. done: told from the writing thread.
+
+        One that is not made by now will not be: the recording's deletion may be over before its turn comes.
+        """
+        file.given_up = True
         self._queue.put(lambda: self._close(file, done))
 
     def stop(self) -> None:
@@ -92,12 +97,18 @@ class DiskThread:
 
     def _open(self, file: OutFile, dek: bytes, tried: Callable[[], None]) -> None:
         try:
+            if file.given_up:
+                return
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if shutil.disk_usage(self.folder).free < _LEAST_FREE_BYTES:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             path = self.folder / f"{file.recording}{ENDING}"
-            file._writer = SealedWriter(path, recording=file.recording, dek=dek)
-            file._synced_at, file.made = time.monotonic(), True
+            writer = SealedWriter(path, recording=file.recording, dek=dek)
+            if file.given_up:  # while the disk was making it
+                writer.close()
+                path.unlink(missing_ok=True)
+                return
+            file._writer, file._synced_at, file.made = writer, time.monotonic(), True
         except (OSError, ValueError) as error:  # ValueError: a DEK that is none
             self._fail(file, _reason(error))
         finally:

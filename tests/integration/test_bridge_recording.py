@@ -77,6 +77,7 @@ def test_a_meeting_is_recorded_without_decoding_and_every_frame_plays(tmp_path: 
                 await elin.join(bridge, "room", grant("p_elin"))
                 await maja.join(bridge, "room", grant("p_maja"))
                 recording = start(bridge, "p_elin", "p_maja")
+                await recording.begun()
                 await eventually(lambda: position(recording) > 3000)
                 recording.stop("stopped")
         assert [e["kind"] for e in events if e["kind"].startswith("recording.")] == ["recording.stopped"]
@@ -99,6 +100,7 @@ def test_nothing_of_anybody_is_taken_while_one_person_in_the_room_did_not_say_ye
             async with Client() as elin, Client() as samir:
                 await elin.join(bridge, "room", grant("p_elin"))
                 recording = start(bridge, "p_elin")
+                await recording.begun()
                 await eventually(lambda: position(recording) > 800)
                 await samir.join(bridge, "room", grant("p_samir"))
                 assert recording.describe()["state"] == "paused"
@@ -185,6 +187,7 @@ def test_lost_packets_are_asked_for_again_and_the_picture_never_shows_ghosts(tmp
             await elin.join(bridge, "room", grant("p_elin"), through=network)
             await maja.join(bridge, "room", grant("p_maja"))
             recording = start(bridge, "p_elin", "p_maja")
+            await recording.begun()
             await eventually(lambda: position(recording) > 2000)
             track = next(each for each in recording._inputs.values() if each.owner == "p_elin" and each.frames.video)
             recovered = network.up.lost - track.frames.lost
@@ -315,6 +318,7 @@ def test_a_fault_inside_the_recorder_ends_the_recording_and_never_the_meeting(
             await elin.join(bridge, "room", grant("p_elin"))
             await maja.join(bridge, "room", grant("p_maja"))
             recording = start(bridge, "p_elin", "p_maja")
+            await recording.begun()
             monkeypatch.setattr(recording._session, "take", fault_inside)
             await eventually(lambda: recording.stopped)
             assert bridge.get_room("room").recording is None
@@ -334,7 +338,7 @@ def test_a_room_without_anybody_is_not_recorded_on(tmp_path: Path) -> None:
             events = recorded_events(bridge)
             async with Client() as elin:
                 await elin.join(bridge, "room", grant("p_elin"))
-                start(bridge, "p_elin")
+                await start(bridge, "p_elin").begun()
                 room = bridge.get_room("room")
                 room.leave(room.peers["p_elin"], "left")
             await eventually(lambda: "recording.stopped" in [e["kind"] for e in events])
@@ -351,6 +355,7 @@ def test_a_bridge_that_is_asked_to_stop_ends_its_recordings_properly(tmp_path: P
             bridge.events.on_event.append(events.append)
             await elin.join(bridge, "room", grant("p_elin"))
             recording = start(bridge, "p_elin")
+            await recording.begun()
             await eventually(lambda: position(recording) > 800)
             await bridge.stop()
 
@@ -387,6 +392,7 @@ def test_a_program_that_is_not_ours_reads_the_whole_file_and_finds_its_length(tm
             await elin.join(bridge, "room", grant("p_elin"))
             await maja.join(bridge, "room", grant("p_maja"))
             recording = start(bridge, "p_elin", "p_maja")
+            await recording.begun()
             await eventually(lambda: position(recording) > 4000)
             recording.stop("stopped")
             ended.append(position(recording))
@@ -456,6 +462,7 @@ async def story():
         await elin.join(bridge, "room", grant("p_elin"))
         await maja.join(bridge, "room", grant("p_maja"))
         recording = start(bridge, "p_elin", "p_maja")
+        await recording.begun()
         while True:
             await asyncio.sleep(0.05)
             print(position(recording), flush=True)

@@ -38,7 +38,9 @@ async def recorded_room(folder: Path) -> AsyncIterator[tuple[Bridge, RoomRecordi
     async with running_bridge(recordings=folder) as bridge, Client() as elin:
         events = recorded_events(bridge)
         await elin.join(bridge, "room", grant("p_elin"))
-        yield bridge, begin(bridge), events
+        recording = begin(bridge)
+        await recording.begun()
+        yield bridge, recording, events
 
 
 def kept_end(folder: Path) -> str:
@@ -53,10 +55,10 @@ def test_a_recording_nobody_asks_after_ends_by_itself_and_its_file_is_closed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The product is gone, or cannot reach us: then a yes that is taken back could not reach us either."""
-    monkeypatch.setattr("sidecar.bridge.recording._UNASKED_S", 0.6)
 
     async def story() -> None:
         async with recorded_room(tmp_path) as (bridge, recording, events):
+            monkeypatch.setattr("sidecar.bridge.recording._UNASKED_S", 0.6)
             await eventually(lambda: recording.stopped)
             await eventually(lambda: "recording.stopped" in [each["kind"] for each in events])
             assert bridge.get_room("room").recording is None
@@ -127,7 +129,6 @@ def test_a_file_whose_last_words_did_not_reach_the_disk_is_not_said_to_be_closed
 ) -> None:
     async def story() -> None:
         async with recorded_room(tmp_path) as (_, recording, events):
-            await recording.begun()
             await eventually(lambda: recording.describe()["position_ms"] > 300)
             writer = recording._out._writer
             assert writer is not None
