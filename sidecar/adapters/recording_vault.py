@@ -33,6 +33,9 @@ from sidecar.services.recording_ports import (
 log = logging.getLogger("tillit.web")
 
 _ID = re.compile(r"\Arec_[2-9a-z]{20}\Z")
+# The number in both grows with what an Outline holds: of versions side by side none reads what another kept
+_INDEX = ".idx2"
+_INDEX_PURPOSE = "recording-index-2"
 _KNOWN_OUTLINES = 32
 _AT_ONCE = 2  # parts being made at the same moment, in this process
 _RENDER_TIMEOUT_S = 90
@@ -75,7 +78,7 @@ class FileRecordings:
                     os.fsync(file.fileno())
                 key.unlink()
                 self._sync()
-            for ending in (".idx", ENDING):
+            for ending in (_INDEX, ".idx", ENDING):  # .idx: an earlier version's
                 self._path(recording, ending).unlink(missing_ok=True)
             if self._folder.exists():
                 self._sync()
@@ -156,7 +159,7 @@ class FileRecordings:
             known = self._outlines.get(recording)
         if known is not None and known[0] == state:
             return known[1]
-        index = self._path(recording, ".idx")
+        index = self._path(recording, _INDEX)
         found = self._read_index(index, recording, dek)
         if found is None:
             try:
@@ -174,27 +177,26 @@ class FileRecordings:
 
     @staticmethod
     def _read_index(path: Path, recording: str, dek: bytes) -> Outline | None:
+        """Return what was kept, None where it is not there or cannot be read: then it is made anew."""
         try:
-            values = json.loads(unseal(dek, path.read_bytes(), purpose=f"recording-index:{recording}"))
-        except (OSError, UnsealError, ValueError):
+            values = json.loads(unseal(dek, path.read_bytes(), purpose=f"{_INDEX_PURPOSE}:{recording}"))
+            return Outline(
+                complete=values["complete"],
+                began_at=values["began_at"],
+                duration_ms=values["duration_ms"],
+                tracks=tuple(TrackInfo(**each) for each in values["tracks"]),
+                stretches=tuple(Stretch(a, b, c, d, tuple(e)) for a, b, c, d, e in values["stretches"]),
+                pauses=tuple((a, b, c) for a, b, c in values["pauses"]),
+                left_out=tuple(TrackInfo(**each) for each in values["left_out"]),
+                shifts=tuple((a, tuple((b, c) for b, c in points)) for a, points in values["shifts"]),
+            )
+        except (OSError, UnsealError, ValueError, KeyError, TypeError):
             return None
-        if not values["complete"]:  # of an earlier version, which kept these too
-            return None
-        return Outline(
-            complete=values["complete"],
-            began_at=values["began_at"],
-            duration_ms=values["duration_ms"],
-            tracks=tuple(TrackInfo(**each) for each in values["tracks"]),
-            stretches=tuple(Stretch(a, b, c, d, tuple(e)) for a, b, c, d, e in values["stretches"]),
-            pauses=tuple((a, b, c) for a, b, c in values["pauses"]),
-            left_out=tuple(TrackInfo(**each) for each in values.get("left_out", ())),
-            shifts=tuple((a, tuple((b, c) for b, c in points)) for a, points in values.get("shifts", ())),
-        )
 
     @staticmethod
     def _keep_index(path: Path, recording: str, dek: bytes, outline: Outline) -> None:
         """Spare the next reader the reading. It is only that: one that cannot be written is done without."""
-        sealed = seal(dek, json.dumps(asdict(outline)).encode(), purpose=f"recording-index:{recording}")
+        sealed = seal(dek, json.dumps(asdict(outline)).encode(), purpose=f"{_INDEX_PURPOSE}:{recording}")
         draft = path.with_suffix(f".{os.getpid()}.draft")
         try:
             draft.write_bytes(sealed)
