@@ -81,7 +81,11 @@ class SignStep:
 
 
 class SigningMethod(Protocol):
-    """A way to sign. Stateless: all state travels in SignStep.state. Texts: "<name>.title" as for a sign-in."""
+    """A way to sign. Stateless: all state travels in SignStep.state. Texts: "<name>.title" as for a sign-in.
+
+    One of the kind "eid" may say in `number_schemes` whose numbers it can be held against, such as
+    frozenset({"se-personnummer"}); else it is offered to whoever has a national number, of any country.
+    """
 
     @property
     def name(self) -> str: ...

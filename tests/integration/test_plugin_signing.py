@@ -174,6 +174,19 @@ def test_no_code_goes_to_the_telephone_behind_the_mailbox_that_got_the_link(prod
     assert contact(product, product.book(customer=gateway)) == {}
 
 
+def test_an_eid_is_offered_to_those_whose_number_it_takes_and_one_that_says_nothing_takes_any(product: Product) -> None:
+    people, who = product.services.people, product.customer(MAJA)
+    people.put(replace(people.get(who), subjects=(Subject("no-fodselsnummer", "01019000083"),)))
+    _, view = held(product, type_name="advice", adviser=SIV, guests=[], customer=who)
+    hers = next(each for each in view.places if each.capacity is Capacity.CUSTOMER)
+    eid: Any = next(each for each in core(product).signing_methods(None) if each.name == "bankid")
+    assert [each.name for each in core(product).signing_methods(hers)] == ["bankid", "finger", "texted"]
+
+    eid.number_schemes = frozenset({"se-personnummer"})
+
+    assert [each.name for each in core(product).signing_methods(hers)] == ["finger", "texted"]
+
+
 @pytest.mark.requirement("R020")
 def test_a_weaker_method_is_refused_and_recorded_under_the_types_rule(product: Product) -> None:
     meeting, view = held(product)

@@ -62,6 +62,28 @@ def test_return_before_the_answer_was_collected_lets_in_too(confirmed: Callable[
     assert started.submit(started.sign_in.nonce).status == "complete"
 
 
+def test_of_waiting_page_and_return_that_ask_at_once_neither_loses_the_answer(
+    confirmed: Callable[..., Any], method: IdentityMethod, clock: Any
+) -> None:
+    started = confirmed()
+    clock.advance(2)
+    before = started.step.state
+    parked = method.poll(started.request, before).state
+    unanswered = method.submit(started.request, before, {"nonce": started.sign_in.nonce})
+    assert (unanswered.status, unanswered.state["returned"]) == ("pending", True)  # BankID answered the other one
+
+    both = method.poll(started.request, {**parked, "returned": True})
+
+    assert (both.status, both.assertion is not None) == ("complete", True)
+
+
+def test_order_that_is_gone_is_told_after_three_questions(visit: Callable[..., Any], bankid: RemoteBankId) -> None:
+    started = visit(same_device=True)
+    bankid.phone("faults", error="invalidParameters", endpoint="collect")
+
+    assert [started.poll().status for _ in range(3)] == ["pending", "pending", "failed"]
+
+
 def test_return_right_after_asking_waits_for_the_next_answer(confirmed: Callable[..., Any]) -> None:
     started = confirmed()
     assert started.submit(started.sign_in.nonce).status == "pending"

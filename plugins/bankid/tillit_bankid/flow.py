@@ -112,7 +112,7 @@ class OrderFlow(ABC, Generic[AskingT, ResultT]):
             return _failed("bankid.failed")
         now = self._clock()
         if sign_in.parked is not None:
-            return self._parked(sign_in, now)
+            return self._parked(request, sign_in, now)
         if timedelta(0) <= now - sign_in.collected_at < self._settings.collect_interval:
             return self._pending(request, sign_in, now)
         return self._collect(request, replace(sign_in, collected_at=now), now)
@@ -129,12 +129,7 @@ class OrderFlow(ABC, Generic[AskingT, ResultT]):
         if not (sign_in.same_device and _is_return(request, sign_in, answer.get("nonce", ""))):
             log.warning("bankid return not recognised", extra=_where(request))
             return self.ask(request, state)
-        sign_in = replace(sign_in, returned=True)
-        if sign_in.parked is not None and sign_in.parked_at is not None:
-            if self._clock() - sign_in.parked_at > RETURN_TTL:
-                return _failed("bankid.timed_out")
-            return self._finish(request, sign_in, sign_in.parked, sign_in.parked_at)
-        return self.ask(request, sign_in.to_state())
+        return self.ask(request, replace(sign_in, returned=True).to_state())
 
     def stop(self, request: AskingT, state: Mapping[str, Any]) -> None:
         """Close the order, so that nobody can answer a question no page is waiting for."""
@@ -194,9 +189,13 @@ class OrderFlow(ABC, Generic[AskingT, ResultT]):
         return self._pending(request, sign_in, now)
 
     def _troubled(self, request: AskingT, sign_in: SignIn, error: BankIdError, now: datetime) -> OrderStep[ResultT]:
-        """Where BankID allows it, the next poll simply asks again; else, or when that goes on, it ends."""
+        """Where BankID allows it, the next poll simply asks again; else, or when that goes on, it ends.
+
+        Waiting page and return may ask at once, and only one of them is answered: the other must not end it.
+        """
         sign_in = replace(sign_in, trouble=sign_in.trouble + 1)
-        if error.may_retry and sign_in.trouble < MOST_TROUBLE:
+        may_wait = error.may_retry or (sign_in.same_device and isinstance(error, InvalidParametersError))
+        if may_wait and sign_in.trouble < MOST_TROUBLE:
             return self._pending(request, sign_in, now)
         if not isinstance(error, InvalidParametersError | UnauthorizedError | UnreachableError):
             self._cancel_quietly(sign_in)
@@ -254,9 +253,12 @@ class OrderFlow(ABC, Generic[AskingT, ResultT]):
         # redirect is of old and overridden by the order's returnUrl, but the app still asks for it.
         return f"{link}?autostarttoken={quote(sign_in.auto_start_token, safe='')}&redirect=null"
 
-    def _parked(self, sign_in: SignIn, now: datetime) -> OrderStep[ResultT]:
-        if sign_in.parked_at is None or now - sign_in.parked_at > RETURN_TTL:
+    def _parked(self, request: AskingT, sign_in: SignIn, now: datetime) -> OrderStep[ResultT]:
+        """Answer and return may come at once, each in a request of its own: whichever asks next has both."""
+        if sign_in.parked is None or sign_in.parked_at is None or now - sign_in.parked_at > RETURN_TTL:
             return _failed("bankid.timed_out")
+        if sign_in.returned:
+            return self._finish(request, sign_in, sign_in.parked, sign_in.parked_at)
         return OrderStep("pending", "bankid.return", state=sign_in.to_state())
 
     # The end
@@ -266,7 +268,7 @@ class OrderFlow(ABC, Generic[AskingT, ResultT]):
     ) -> OrderStep[ResultT]:
         """BankID answers a completed order once, so an answer that comes before the return is kept."""
         if sign_in.same_device and not sign_in.returned:
-            return self._parked(replace(sign_in, parked=raw, parked_at=now), now)
+            return self._parked(request, replace(sign_in, parked=raw, parked_at=now), now)
         return self._finish(request, sign_in, raw, now)
 
     def _finish(self, request: AskingT, sign_in: SignIn, raw: Mapping[str, Any], at: datetime) -> OrderStep[ResultT]:

@@ -23,6 +23,7 @@ class BankIdSigning(OrderFlow[SigningRequest, SignCompletion]):
     name = PROVIDER
     loa = LEVEL
     kind: Literal["touch", "sms", "eid"] = "eid"
+    number_schemes = frozenset({NUMBER_SCHEME})
     act = Act.SIGN
     done_message = "bankid.signed"
 

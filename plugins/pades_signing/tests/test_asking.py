@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from sidecar.domain.permissions import Capacity
+from sidecar.services.booking import GuestRequest
 from sidecar.testing import AGNES, FRIDA, SIV, YLVA, Browser, guest
 
 BASE = "x/pades_signing/signings"
@@ -32,6 +33,11 @@ def company(make_room: Callable[..., Any]) -> Any:
         customer=AGNES,
         guests=[guest(YLVA, Capacity.CUSTOMER)],
     )
+
+
+NORA = GuestRequest(
+    name="Nora Lid", capacity=Capacity.CUSTOMER, email="nora.lid@example.org", national_id="01019000083", country="NO"
+)
 
 
 def added(room: Any, name: str, data: bytes) -> str:
@@ -100,6 +106,20 @@ def test_a_way_that_the_meetings_type_strikes_is_refused_whoever_chooses_it(
     money = {"act": "approve", "title": "Order", "amount": {"minor": 1, "currency": "EUR"}, "needed": 2}
     both = [of(each, methods=["touch"]) for each in (agnes, company.enter(YLVA))]
     assert company.adviser.post(BASE, {**money, "parties": both}).status_code in (400, 422)
+    assert agnes.get(BASE).get_json()["signings"] == []
+
+
+@pytest.mark.requirement("R081")
+def test_nobody_is_asked_for_an_eid_that_does_not_take_their_number(company: Any, pdf: Callable[..., bytes]) -> None:
+    booking, adviser = company.product.services.booking, company.product.staff(FRIDA)
+    nora = str(booking.invite_guest(company.meeting, NORA, actor=adviser.id).id)
+    agnes = company.enter(AGNES)
+    document = added(company, "Avtal.pdf", pdf("Avtal"))
+    assert ways(company) == {"Agnes Rask": ["eid"], "Ylva Klerå": ["eid"], "Nora Lid": [], "Frida Oxelbo": []}
+
+    for more in ({}, {"methods": ["eid"]}):
+        refused = asks(company, [document], of(agnes), {"participant": nora, **more})
+        assert (refused.status_code, "Nora Lid" in refused.get_json()["sentence"]) == (409, True)
     assert agnes.get(BASE).get_json()["signings"] == []
 
 

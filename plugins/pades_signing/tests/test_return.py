@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from sidecar.testing import MAJA, Browser
+from tillit_bankid.client import BankIdClient
 
 BASE = "x/pades_signing/signings"
 
@@ -55,6 +57,38 @@ def test_nothing_is_signed_before_the_app_came_back_and_the_way_back_counts_once
     kinds = room.product.kinds(room.meeting)
     assert [kinds.count(f"pades_signing.{each}") for each in ("signed", "sealed")] == [1, 1]
     assert len(room.product.channels["inbox"].sent) == 1
+
+
+@pytest.mark.requirement("R205")
+@pytest.mark.parametrize("first", ["poll", "answer"])
+def test_waiting_page_and_way_back_that_ask_at_once_lose_nothing_of_each_other(
+    room: Any, maja: Browser, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    signing = room.opens(maja)
+    nonce = nonce_of(leaves_for_the_app(room, maja, signing))
+    asks = {
+        "poll": lambda: maja.post(f"{BASE}/{signing}/poll"),
+        "answer": lambda: maja.post(f"{BASE}/{signing}/answer", {"nonce": nonce}),
+    }
+    second: list[str] = []
+    collect = BankIdClient.collect
+
+    def collected(self: BankIdClient, order: str) -> Any:
+        """BankID has answered the first, which still has it to keep, when the second comes."""
+        monkeypatch.setattr(BankIdClient, "collect", collect)
+        found = collect(self, order)
+        with ThreadPoolExecutor(1) as elsewhere:
+            other = asks["answer" if first == "poll" else "poll"]
+            second.append(elsewhere.submit(other).result().get_json()["status"])
+        return found
+
+    monkeypatch.setattr(BankIdClient, "collect", collected)
+
+    answered = asks[first]().get_json()["status"]
+
+    assert (answered, second) == ("pending" if first == "poll" else "complete", ["pending"])
+    asks["poll"]()
+    assert room.show(maja, signing)["state"] == "sealed"
 
 
 @pytest.mark.e2e

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sidecar.domain.permissions import Capacity
-from sidecar.testing import AGNES, FRIDA, YLVA, Browser, guest
+from sidecar.testing import AGNES, FRIDA, MAJA, YLVA, Browser, guest
+from tillit_bankid.client import BankIdClient
 from tillit_bankid.signing import BankIdSigning
 
 BASE = "x/pades_signing/signings"
@@ -28,6 +29,26 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], 
             return step
 
         monkeypatch.setattr(BankIdSigning, "start", started)
+
+    return happens
+
+
+@pytest.fixture
+def while_asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], None]:
+    """Return a function that lets something happen while BankID's next answer about an order is on its way."""
+
+    def happens(what: Callable[[], Any]) -> None:
+        collect = BankIdClient.collect
+
+        def collected(self: BankIdClient, order: str) -> Any:
+            monkeypatch.setattr(BankIdClient, "collect", collect)
+            try:
+                return collect(self, order)
+            finally:
+                with ThreadPoolExecutor(1) as elsewhere:
+                    elsewhere.submit(what).result()
+
+        monkeypatch.setattr(BankIdClient, "collect", collected)
 
     return happens
 
@@ -90,6 +111,49 @@ def test_of_two_pages_of_one_person_the_first_goes_on(
     assert (refused.status_code, room.bankid.calls()["cancel"]) == (409, 1)
     assert "nyare" in refused.get_json()["sentence"]
     assert room.show(maja, signing)["me"]["signing"] is True
+
+
+@pytest.mark.requirement("R079")
+@pytest.mark.parametrize("answered", ["pending", "failed"])
+def test_an_answer_about_an_older_try_changes_nothing_of_the_newer_one(
+    room: Any, maja: Browser, while_asked: Callable[[Callable[[], Any]], None], answered: str
+) -> None:
+    signing = room.opens(maja)
+    maja.post(f"{BASE}/{signing}/start", {"method": "bankid"})
+    if answered == "failed":
+        room.answer(MAJA, act="cancel")
+    room.later(3)
+    begun: list[Any] = []
+    while_asked(lambda: begun.append(maja.post(f"{BASE}/{signing}/start", {"method": "bankid"}).get_json()))
+
+    older = room.poll(maja, signing)
+
+    assert (begun[0]["status"], older["status"]) == ("pending", "pending")
+    assert older["view"]["qr"] == begun[0]["view"]["qr"]  # whoever asked is told of the try that counts
+    assert "pades_signing.failed" not in room.product.kinds(room.meeting)
+    room.answer(MAJA)
+    assert room.poll(maja, signing)["signing"]["state"] == "sealed"
+
+
+@pytest.mark.requirement("R079")
+def test_a_try_that_was_signed_while_another_page_asked_is_not_kept_anew(
+    room: Any, maja: Browser, while_asked: Callable[[Callable[[], Any]], None]
+) -> None:
+    signing = room.opens(maja)
+    maja.post(f"{BASE}/{signing}/start", {"method": "bankid"})
+    room.later(3)
+    hers: list[str] = []
+
+    def other_page() -> None:
+        room.answer(MAJA)
+        hers.append(room.poll(maja, signing)["status"])
+
+    while_asked(other_page)
+    late = room.poll(maja, signing)
+
+    assert hers == ["complete"]
+    assert late["signing"]["me"]["held_back"] == "already_signed"
+    assert room.core.records().find("try") == []
 
 
 ATTEMPT = {"id": "try_other", "method": "bankid", "kind": "eid", "visible": "", "hidden": ""}

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 _HERE = files(__name__)
 _COMING_AND_GOING = frozenset(
-    f"participant.{what}" for what in ("joined", "rejoined", "left", "expelled", "session_ended")
+    f"participant.{what}" for what in ("joined", "rejoined", "left", "sent_back", "expelled", "session_ended")
 )
 _DOCUMENT_CHANGED = frozenset({"document_room.received", "document_room.withdrawn", "document_room.deleted"})
 

@@ -47,6 +47,10 @@ class Stored:
     version: int
 
 
+class _TryReplacedError(NotFoundError):
+    """This try is not the one that counts any more."""
+
+
 class Signings:
     """Every change of a signing goes through here. seal: makes the sealed files of one that is signed."""
 
@@ -149,7 +153,7 @@ class Signings:
 
         def also(records: Records, begun: Signing) -> None:
             if steps[0].status == "pending":
-                self._keep(records, begun, party, attempt, steps[0])
+                self._keep(records, begun, party, attempt, steps[0].state)
 
         try:
             self._change(signing.id, "begun", change, key, more={"method": method.name}, before=start, also=also)
@@ -217,18 +221,24 @@ class Signings:
         if attempt is None or attempt.device != client.device or now - attempt.started_at > rules.ATTEMPT_TTL:
             # Another browser than the one that began may not finish, nor learn what its page shows.
             return SignStep("failed", "pades_signing.failed.start_again")
-        kept = self._kept(signing, party, attempt)
         place = self._place(party)
         method = self._method(party, place, attempt.method)
         request = self._request(signing, party, place, attempt, client)
-        step = ask(method, request, kept)
-        if step.status == "complete" and step.completion is not None:
-            self._complete(signing.id, key, attempt, request, method, step.completion)
-        elif step.status == "pending":
-            if dict(step.state) != dict(kept):
-                self._core.keep(lambda records: self._keep(records, signing, party, attempt, step))
-        else:
-            self._fail(signing.id, key, attempt, step)
+        try:
+            kept = self._kept(self._core.records(), signing, party, attempt)
+            step = ask(method, request, kept)
+            if step.status == "complete" and step.completion is not None:
+                self._complete(signing.id, key, attempt, request, method, step.completion)
+            elif step.status == "pending":
+                self._go_on(signing, party, attempt, kept, step.state)
+            else:
+                self._kept(self._core.records(), signing, party, attempt)
+                self._fail(signing.id, key, attempt, step)
+        except _TryReplacedError:
+            current = self.read(signing.id).signing
+            if self._party(current, key).attempt == attempt:
+                raise
+            return self.poll(current, key, client)  # what was answered here is not of the newer try
         if step.status == "complete" and signing.act == "approve":
             return SignStep("complete", "pades_signing.done.approve", view=step.view)  # a method knows only of signing
         return _public(step)
@@ -314,20 +324,44 @@ class Signings:
         try:
             place = self._place(party)
             method = self._method(party, place, attempt.method)
-            method.cancel(self._request(signing, party, place, attempt, client), self._kept(signing, party, attempt))
+            kept = self._kept(self._core.records(), signing, party, attempt)
+            method.cancel(self._request(signing, party, place, attempt, client), kept)
         except (NotFoundError, rules.SigningRefusedError):
             log.info("signing try not stopped", extra={"signing": signing.id})
 
-    def _kept(self, signing: Signing, party: Party, attempt: Attempt) -> Mapping[str, Any]:
-        record = self._core.records().get(TRIES, _try(signing, party))
+    def _kept(self, records: Records, signing: Signing, party: Party, attempt: Attempt) -> Mapping[str, Any]:
+        """Return the state of a party's try. Raises _TryReplacedError."""
+        try:
+            record = records.get(TRIES, _try(signing, party))
+        except NotFoundError:
+            raise _TryReplacedError("this try is over") from None
         if record.body["attempt"] != attempt.id:
-            raise NotFoundError("this try was replaced")
+            raise _TryReplacedError("this try was replaced")
         state: Mapping[str, Any] = record.body["state"]
         return state
 
-    def _keep(self, records: Records, signing: Signing, party: Party, attempt: Attempt, step: SignStep) -> SignStep:
+    def _go_on(
+        self, signing: Signing, party: Party, attempt: Attempt, asked: Mapping[str, Any], state: Mapping[str, Any]
+    ) -> None:
+        """Keep what a step changed of the state it was asked with, beside what another request changed meanwhile.
+
+        An eID gives its answer once, to whichever of them asked. Raises _TryReplacedError.
+        """
+        changed = {name: value for name, value in state.items() if name not in asked or asked[name] != value}
+        if not changed:
+            return
+
+        def effect(records: Records) -> None:  # the only writer: what it reads is what it replaces
+            kept = self._kept(records, signing, party, attempt)
+            self._keep(records, signing, party, attempt, {**kept, **changed})
+
+        self._core.keep(effect)
+
+    def _keep(
+        self, records: Records, signing: Signing, party: Party, attempt: Attempt, step: Mapping[str, Any]
+    ) -> None:
         """Keep a method's state. A code to send is taken out first, and queued in the same transaction."""
-        state = dict(step.state)
+        state = dict(step)
         code = state.pop("send", None)
         records.put(TRIES, _try(signing, party), {"attempt": attempt.id, "state": state}, meeting=_meeting(signing))
         if code is not None:
@@ -340,7 +374,6 @@ class Signings:
                 brand=signing.brand,
                 meeting=_meeting(signing),
             )
-        return step
 
     # Inside
 

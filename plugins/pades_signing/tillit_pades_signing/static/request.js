@@ -9,24 +9,44 @@ import { button, el } from "./dom.js";
 /** @typedef {{people: Person[], documents: Paper[], approvers: number, decimals: Record<string, number>}} Asked what may be asked for */
 /** @typedef {{participant: string, way: string, documents: string[]}} Chosen one who is asked. way: "" where they choose */
 
+/** @type {WeakMap<HTMLElement, Asked>} what may be asked for by now, by place: what is drawn there may be older */
+const newest = new WeakMap();
+
 /**
  * @param {any} api @param {HTMLElement} place @param {Asked} state @param {() => void} sent
  */
 export function request(api, place, state, sent) {
-  const now = JSON.stringify([state.people, state.documents]);
-  if (place.dataset.drawn === now || place.contains(document.activeElement)) return; // somebody is typing in it
-  place.dataset.drawn = now;
-  const draw = (/** @type {Act} */ act) => {
-    const made = form(api, state, act, () => {
-      const fresh = draw(act);
-      made.replaceWith(fresh);
-      fresh.querySelector("summary")?.focus();
+  newest.set(place, state);
+  const focused = place.contains(document.activeElement) ? document.activeElement : null;
+  if (place.dataset.drawn === drawnFrom(state) || focused?.closest("details[open]")) return; // somebody is typing in it
+  const act = focused?.closest("details")?.dataset.act;
+  draw(api, place, sent);
+  if (act) focus(place, act);
+}
+
+/** @param {Asked} state */
+const drawnFrom = (state) => JSON.stringify([state.people, state.documents]);
+
+/** @param {any} api @param {HTMLElement} place @param {() => void} sent */
+function draw(api, place, sent) {
+  const state = /** @type {Asked} */ (newest.get(place));
+  place.dataset.drawn = drawnFrom(state);
+  const made = (/** @type {Act} */ act) => {
+    const details = form(api, state, act, () => {
+      draw(api, place, sent);
+      focus(place, act);
       sent();
     });
-    made.querySelectorAll("summary").forEach((each) => (each.className = "btn line wide staff"));
-    return made;
+    details.dataset.act = act;
+    details.querySelectorAll("summary").forEach((each) => (each.className = "btn line wide staff"));
+    return details;
   };
-  place.replaceChildren(draw("sign"), state.people.some((each) => each.approve) ? draw("approve") : "");
+  place.replaceChildren(made("sign"), state.people.some((each) => each.approve) ? made("approve") : "");
+}
+
+/** @param {HTMLElement} place @param {string} act */
+function focus(place, act) {
+  /** @type {HTMLElement | null} */ (place.querySelector(`[data-act=${act}] summary`))?.focus();
 }
 
 /** @param {any} api @param {Asked} state @param {Act} act @param {() => void} sent */
@@ -35,7 +55,7 @@ function form(api, state, act, sent) {
   const id = (/** @type {string} */ name) => `new-${act}-${name}`;
   const people = state.people.filter((each) => each[act]);
   const { approvers } = state;
-  if (act === "approve" && people.length < approvers) {
+  if (act === "approve" && people.filter((each) => waysTo(each, act).length).length < approvers) {
     return el("details", { class: "new" }, el("summary", {}, t("panel.new.approve")), el("p", { class: "note caution" }, api.icon("info"), el("span", {}, t("panel.new.too_few", { least: approvers }))));
   }
   const only = act === "sign" && state.documents.length === 1 ? state.documents[0] : null;
@@ -55,7 +75,7 @@ function form(api, state, act, sent) {
     parts.push(
       field("money", t("panel.new.money"), input("money", { inputmode: "numeric", required: "" })),
       field("currency", t("panel.new.currency"), input("currency", { maxlength: "3", value: "SEK" })),
-      field("needed", t("panel.new.needed"), input("needed", { type: "number", min: String(approvers), max: String(people.length), value: String(people.length) })));
+      field("needed", t("panel.new.needed"), input("needed", { type: "number", min: String(approvers) })));
     if (approvers > 1) parts.push(el("p", { class: "hint" }, t("panel.new.least", { least: approvers })));
   }
   parts.push(
@@ -74,6 +94,9 @@ function form(api, state, act, sent) {
   return el("details", { class: "new" }, el("summary", {}, t(act === "sign" ? "panel.new.title" : "panel.new.approve")), made);
 }
 
+/** The ways somebody can do it: an approval is given with an eID. @param {Person} each @param {Act} act */
+const waysTo = (each, act) => each.ways.filter(({ kind }) => act === "sign" || kind === "eid");
+
 /** @param {string} name @param {string} value @param {string} words @param {boolean} on @param {boolean} [off] cannot be chosen */
 const choice = (name, value, words, on, off = false) =>
   el("label", { class: "check" }, el("input", { type: "checkbox", name, value, checked: on, disabled: off }), el("span", {}, words));
@@ -84,7 +107,7 @@ const choice = (name, value, words, on, off = false) =>
  */
 function row(api, each, documents, { act, rows, id }) {
   const { t } = api;
-  const ways = each.ways.filter(({ kind }) => act === "sign" || kind === "eid");
+  const ways = waysTo(each, act);
   const asked = choice("people", each.participant, each.name, ways.length > 0 && !each.staff, ways.length === 0);
   const move = (/** @type {"up" | "down"} */ way) => button(t(`panel.new.${way}`), "plain staff", () => moved(api, each.name, made, rows, way), el("span", { class: "hidden" }, `${each.name}: `));
   const order = el("div", { class: "acts", "data-order": true, hidden: true }, move("up"), move("down"));
@@ -111,9 +134,15 @@ function moved(api, name, made, rows, way) {
   api.announce(api.t("panel.new.moved", { name, at: asked().indexOf(made) + 1, of: asked().length }));
 }
 
-/** Show what the choices so far leave to choose: places where order counts, documents of one's own among several. @param {HTMLFormElement} made */
+/** Show what the choices so far leave to choose: places where order counts, documents of one's own among several, how many are needed. @param {HTMLFormElement} made */
 function follow(made) {
   const among = ticked(made, "documents");
+  const needed = /** @type {HTMLInputElement | null} */ (made.querySelector("[name=needed]"));
+  if (needed) {
+    const asked = ticked(made, "people").length;
+    if (needed.value === needed.max || Number(needed.value) > asked) needed.value = String(asked); // all of them, until fewer are chosen
+    needed.max = String(asked);
+  }
   const inTurn = ticked(made, "in_turn").length > 0;
   made.querySelector(".asked")?.classList.toggle("in-turn", inTurn);
   for (const each of made.querySelectorAll(".asked > li")) {
