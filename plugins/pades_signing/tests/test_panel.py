@@ -117,5 +117,6 @@ def test_what_was_opened_before_the_line_stood_is_told_once_it_stands(
     room.opens(maja, title="Skuldebrev")
     lines[0].continue_()
 
-    expect(page.get_by_text("Nu är det din tur att skriva under Skuldebrev.")).to_be_visible(timeout=LONG_MS)
+    told = page.locator("#line-answer").get_by_text("Nu är det din tur att skriva under Skuldebrev.")
+    expect(told).to_be_visible(timeout=LONG_MS)
     expect(page.locator("[data-panel=signing]")).to_be_visible()
