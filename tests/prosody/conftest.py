@@ -5,9 +5,19 @@ from typing import Any
 
 import pytest
 
+from tests.prosody.door import Door
 from tests.prosody.stand import Stand, has_prosody, new_stand
 
 Run = Callable[[Callable[[Stand], Coroutine[Any, Any, None]]], None]
+
+
+@pytest.fixture(scope="module")
+def door() -> Iterator[Door]:
+    """The sidecar, for the tests in which Prosody asks it who comes in."""
+    door = Door()
+    yield door
+    door.server.shutdown()
+    door.server.server_close()
 
 
 @pytest.fixture(scope="session")

@@ -7,19 +7,11 @@ import pytest
 
 from tests.prosody.bosh_client import BoshClient
 from tests.prosody.conftest import _runner
+from tests.prosody.door import Door
 from tests.prosody.stand import HOST, MUC, Stand, has_prosody, new_stand, somebody
-from tests.prosody.test_question_at_the_door import Door
 from tests.prosody.xmpp_client import CLIENT, SASL, Element, local_name, rule_of
 
 ROOM = f"r7hq2m@{MUC}"
-
-
-@pytest.fixture(scope="module")
-def door() -> Iterator[Door]:
-    door = Door()
-    yield door
-    door.server.shutdown()
-    door.server.server_close()
 
 
 @pytest.fixture(scope="module")
