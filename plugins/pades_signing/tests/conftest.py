@@ -19,7 +19,7 @@ from sidecar.domain.clock import utc_now
 from sidecar.domain.meetings import Meeting
 from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import Core
-from sidecar.testing import ELIN, MAJA, SAMIR, Browser, Clock, Invented, Product, guest
+from sidecar.testing import AGNES, ELIN, FRIDA, MAJA, SAMIR, YLVA, Browser, Clock, Invented, Product, guest
 from sidecar.testing.far_ends import FakeCode
 from sidecar.testing.pages import PATIENCE_MS
 from simulators.bankid.remote import RemoteBankId
@@ -203,6 +203,18 @@ def make_room(tmp_path: Path, bankid: RemoteBankId, trust: Trust) -> Callable[..
         return SigningRoom(product, bankid, meeting, product.opens(meeting, adviser))
 
     return make
+
+
+@pytest.fixture
+def company(make_room: Callable[..., SigningRoom]) -> SigningRoom:
+    """Return a company's meeting with documents, where two must approve."""
+    return make_room(
+        plugins=("bankid", "pades_signing", "document_room"),
+        type_name="corporate-fx",
+        adviser=FRIDA,
+        customer=AGNES,
+        guests=[guest(YLVA, Capacity.CUSTOMER)],
+    )
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from sidecar.domain.permissions import Capacity
 from sidecar.services.booking import GuestRequest
-from sidecar.testing import AGNES, FRIDA, SIV, YLVA, Browser, guest
+from sidecar.testing import AGNES, FRIDA, SIV, YLVA, Browser
 
 BASE = "x/pades_signing/signings"
 LONG_MS = 30_000
@@ -22,17 +22,6 @@ def room(make_room: Callable[..., Any]) -> Any:
     """An advice meeting, whose type leaves every way to sign."""
     plugins = ("bankid", "pades_signing", "document_room")
     return make_room(plugins=plugins, type_name="advice", adviser=SIV, guests=[])
-
-
-@pytest.fixture
-def company(make_room: Callable[..., Any]) -> Any:
-    return make_room(
-        plugins=("bankid", "pades_signing", "document_room"),
-        type_name="corporate-fx",
-        adviser=FRIDA,
-        customer=AGNES,
-        guests=[guest(YLVA, Capacity.CUSTOMER)],
-    )
 
 
 NORA = GuestRequest(

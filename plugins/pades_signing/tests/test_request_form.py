@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from sidecar.domain.permissions import Capacity
 from sidecar.plugin_api import Subject
 from sidecar.services.booking import GuestRequest
-from sidecar.testing import AGNES, FRIDA, MAJA, YLVA, Browser, guest
+from sidecar.testing import FRIDA, MAJA, YLVA, Browser, guest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.requirement("R081")]
 BASE, LONG_MS = "x/pades_signing/signings", 30_000
@@ -20,15 +20,9 @@ NORA = GuestRequest(
 
 
 @pytest.fixture
-def room(make_room: Callable[..., Any]) -> Any:
-    """A company's meeting, where two must approve."""
-    return make_room(
-        plugins=("bankid", "pades_signing", "document_room"),
-        type_name="corporate-fx",
-        adviser=FRIDA,
-        customer=AGNES,
-        guests=[guest(YLVA, Capacity.CUSTOMER)],
-    )
+def room(company: Any) -> Any:
+    """The meeting that `browse` serves."""
+    return company
 
 
 def comes(room: Any, who: GuestRequest) -> None:
