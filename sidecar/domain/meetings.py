@@ -1,7 +1,7 @@
 """A meeting and the places in it: states, and which state may follow which."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -188,6 +188,18 @@ def may_open_door(meeting: Meeting, *, opens_before: timedelta, now: datetime) -
     if meeting.state is MeetingState.BOOKED and now < meeting.starts_at - opens_before:
         return "too-early"
     return ""
+
+
+def as_waiting(participant: Participant, *, since: datetime, sent_back: bool = False) -> Participant:
+    """Return a person as somebody who begins to wait in the lobby. sent_back: asked to, after having been inside."""
+    return replace(
+        participant,
+        state=ParticipantState.WAITING,
+        waiting_since=since,
+        lobby_choice="",
+        sent_back=sent_back,
+        absent_since=None,
+    )
 
 
 def rejoin_needs_check(participant: Participant, *, bound: timedelta, now: datetime) -> bool:

@@ -19,6 +19,7 @@ from sidecar.domain.meetings import (
     MeetingState,
     Participant,
     ParticipantState,
+    as_waiting,
     rejoin_needs_check,
 )
 from sidecar.domain.permissions import SHARING, Capacity, Permission
@@ -171,14 +172,7 @@ class Admission:
             return place
         self._check_identified(meeting, place, act)
         self._room(meeting, act)
-        waiting = replace(
-            place,
-            state=ParticipantState.WAITING,
-            waiting_since=now,
-            lobby_choice="",
-            sent_back=False,
-            absent_since=None,
-        )
+        waiting = as_waiting(place, since=now)
         return self._acts.perform(act, effect=lambda tx: tx.save_participant(waiting))
 
     def leave_lobby(self, place: Participant) -> None:

@@ -19,6 +19,7 @@ from sidecar.domain.meetings import (
     MeetingState,
     Participant,
     ParticipantState,
+    as_waiting,
 )
 from sidecar.domain.permissions import Capacity, Permission
 from sidecar.domain.policy import Decision, LogLevel, Policy, Raise, decide, may_raise, permissions_for, raises_left
@@ -185,15 +186,7 @@ class Room:
         self._admission.check(place, Permission.ADMIT, act)
         if target.is_staff or target.state not in (ParticipantState.ADMITTED, ParticipantState.IN_ROOM):
             raise ConflictError("Only a customer or a guest who is in the meeting can be asked to wait.")
-        waiting = replace(
-            target,
-            state=ParticipantState.WAITING,
-            waiting_since=now,
-            lobby_choice="",
-            sent_back=True,
-            hand=False,
-            sharing=False,
-        )
+        waiting = replace(as_waiting(target, since=now, sent_back=True), hand=False, sharing=False)
         errand = self._command("bridge.expel", target, "sent_back")
 
         def effect(tx: MeetingTx) -> None:
