@@ -215,6 +215,7 @@ def test_a_guest_who_is_away_takes_nobody_elses_place(product: Product) -> None:
 def test_who_was_asked_to_wait_again_and_closed_the_page_is_missed_too(product: Product, maja: Browser) -> None:
     elin = product.opens(meeting_of(maja))
     assert elin.post("room/admit", {"participant": maja.place}).status_code == 200
+    lets_go_by(product, seconds=46)  # by now nothing is left of the page she waited at before
     assert elin.post("room/send-back", {"participant": maja.place}).status_code == 200
 
     lets_go_by(product, seconds=46)
